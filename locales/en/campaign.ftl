@@ -25,7 +25,9 @@ campaign-state = The campaign “{ $name }” { $state ->
    *[ended] To send it once more, copy it: sendoff campaign duplicate { $name } NEW
 }
 campaign-list-gone = The list of this campaign is closed or deleted. Write another one in its file (list = "…"), then: sendoff campaign add FILE
+    .desk = The list of this campaign is closed or deleted. Choose another one in the settings of the email.
 campaign-segment-gone = The segment of this campaign does not exist any more. Save it again: sendoff segment save NAME EXPR
+    .desk = The segment of this campaign does not exist any more. Save it again, or choose another one in the settings of the email.
 campaign-frozen = The content of “{ $name }” cannot be read. Add the campaign again under another name.
 campaign-file-long = The campaign file is longer than { $limit } KiB. Put images on a web server and link them.
 campaign-file-binary = The campaign file holds a NUL byte: it is not a text file. Save it as UTF-8.
@@ -52,6 +54,7 @@ campaign-sender-invalid = An earlier version accepted the sender of this campaig
 campaign-zone = zone: “{ $zone }” is not a time zone. Write its IANA name, for example zone = "Europe/Moscow"
 campaign-time = “{ $text }” in at, at-local, until, --at or --until is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" (or --zone Europe/Moscow) beside it.
 campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
+    .desk = { $time } is in the past. Choose a later time, or start at once.
 campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
 skipped-address = the address is not valid
 skipped-panic = the message could not be made because of a bug in Sendoff
@@ -67,6 +70,7 @@ skipped-smtputf8 = the relay does not accept addresses outside ASCII (no SMTPUTF
 excluded-pending = not confirmed yet
 excluded-restricted = restricted: stored, not mailed
 excluded-bounced = bounced: the mailbox does not exist, not mailed (lift: sendoff contact unsuppress ADDRESS)
+    .desk = no mailbox
 excluded-segment = on the list, outside the segment
 paused-by-hand = paused by hand
 bar-preflight = Checking
@@ -84,14 +88,20 @@ preflight-ready = Ready. Next: sendoff campaign start { $name }
 preflight-not-ready = Not ready: fix what is marked ✗, then add the file again.
 preflight-refused = Not started. { $problems }
 preflight-url = The public address { $url } is not a URL. Set it: sendoff settings set public-url https://news.example.org
+    .desk = The public address { $url } is not a URL. An administrator sets public-url under Settings → Installation.
 preflight-localhost = Links would lead to { $url }, which no recipient can open. Set the public address: sendoff settings set public-url https://news.example.org
+    .desk = Links would lead to { $url }, which no recipient can open. An administrator sets public-url under Settings → Installation.
 preflight-private = Links lead to { $url }, which opens on this machine or network only.
 preflight-unreachable = { $url } did not answer from here. Check that recipients can reach it.
 preflight-empty = “{ $name }” has no recipients. See who is on the list: sendoff list ls. See whom the segment finds: sendoff segment count NAME
+    .desk = “{ $name }” has no recipients. Look at the numbers of its list, and at whom its segment finds.
 preflight-relay-unknown = The campaign file names the relay “{ $relay }”, which does not exist. Relays: { $known }. Correct the line relay = …, or add the relay: sendoff relay set { $relay } …
+    .desk = The campaign names the relay “{ $relay }”, which does not exist. Relays: { $known }. Choose another one in the settings of the email, or add it under Settings → Relays.
 preflight-relay-none = Every relay is bound to other senders. Bind one to the sender of this campaign with sendoff relay set NAME --for ADDRESS, or add a relay without senders.
+    .desk = Every relay is bound to other senders. Bind one to the sender of this campaign, or add a relay without senders, under Settings → Relays.
 preflight-relay-silent = The relay “{ $relay }” could not be asked which messages it takes. { $why }
 preflight-capture = The relay “{ $relay }” is the inbox of this installation: messages are shown there and none is delivered. Set a server: sendoff relay set smtp URL
+    .desk = The relay “{ $relay }” is the inbox of this installation: messages are shown there and none is delivered. Set a mail server under Settings → Relays.
 preflight-folder = The relay “{ $relay }” is a folder: messages are stored as files and none is delivered.
 preflight-missing = { $count ->
     [one] { $count } contact has
@@ -120,7 +130,9 @@ campaign-utm = Line { $line }: “{ $name }” is no parameter of utm. Write utm
 campaign-utm-tag = Line { $line }: “{ $text }” in utm is not literal text. All recipients get the same parameters.
 campaign-removed = The campaign “{ $name }” is removed.
 campaign-remove-launched = The campaign “{ $name }” was launched and stays: the links in its messages need it, and reports count it. To send no more of it: sendoff campaign cancel NAME
+    .desk = The campaign “{ $name }” was launched and stays: the links in its messages need it, and reports count it. To send no more of it, cancel it on its page.
 campaign-remove-series = “{ $name }” is the draft of a series that is not stopped. Stop it first: sendoff campaign series stop NAME
+    .desk = “{ $name }” is the draft of a series that is not stopped. Stop it on the page of the series first.
 campaign-exists = There is a campaign “{ $name }” already. Choose another name for the copy.
 campaign-duplicated = “{ $new }” is a copy of “{ $name }”, with the same list, segment and times. Change it: sendoff campaign edit NAME
 campaign-unchanged = Nothing was changed in “{ $name }”.

@@ -87,6 +87,7 @@ link-long = Line { $line }: the link “{ $link }” is longer than { $limit } b
 link-dynamic-host = Line { $line }: the host of the link “{ $link }” comes from a tag. Write the host literally, tags may follow after it; or name the hosts that such links may lead to: link-hosts = ["shop.example"]
 
 lint-address = The email has no postal address, which many laws require. Set it: sendoff brand set --address TEXT
+    .desk = The email has no postal address, which many laws require. Set it under Settings → Brand.
 lint-preheader = The email has no preheader: mail programs will show its first words instead.
 lint-subject-empty = The subject is empty for some recipients. Give its tags a default.
 lint-subject-long = The subject has { $length } characters; no mail program shows more than { $limit }.

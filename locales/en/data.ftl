@@ -1,6 +1,7 @@
 # Indexes of fields and estimated counts.
 
 field-unknown = There is no field “{ $name }”. There are: { $known }. Declare one: sendoff field add NAME TYPE
+    .desk = There is no field “{ $name }”. There are: { $known }.
 field-index-full = “{ $name }” cannot be indexed: at most eight text, choice and date fields and eight number and flag fields can have an index, and all are in use. Drop one: sendoff field unindex NAME
 field-indexing = Indexing
 field-indexed = “{ $name }” is indexed; segments that use it are fast now.

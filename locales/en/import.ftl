@@ -1,7 +1,10 @@
 # Import of CSV files.
 import-missing = Missing: { $flags }. People are added to a list only with the source of their data, the legal basis (consent, contract or interest), its proof and its day. Nothing was done. Repeat with all of them: --list News --source "checkout form" --basis consent --proof "export, file 17" --date 2026-10-31
+    .desk = People are added to a list only with the source of their data, the legal basis, its proof and its day. Fill in all of them. Nothing was done.
 import-date = “{ $date }” in --date is not a date; write 2026-12-31 or 31.12.2026.
+    .desk = “{ $date }” is not a date; write 2026-12-31 or 31.12.2026.
 import-date-future = The date { $date } in --date is in the future. Give the day of the consent.
+    .desk = The date { $date } is in the future. Give the day of the consent.
 import-encoding-unknown = Unknown encoding “{ $encoding }”. Use utf-8, utf-16le, windows-1251, windows-1252, koi8-r, macintosh, cp850, shift_jis, gbk or another label of the WHATWG Encoding Standard.
 import-empty = { $file } is empty. Check that the export succeeded.
 import-no-rows = { $file } has a header and no rows below it; nothing was imported. Check that the export succeeded.
@@ -13,6 +16,7 @@ import-column-twice = Columns { $first } and { $second } are both named “{ $co
 import-field-twice = The columns “{ $first }” and “{ $second }” would fill the same field. Leave one of them out: --map { $map }
 import-field-gone = The field “{ $name }” was renamed or removed while the file was imported. What was imported so far stays. Import the file again.
 import-no-address = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Name it: --map { $map }. If the first line is a person, the file has no header: repeat with --no-header.
+    .desk = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Choose below which one it is. If the first line is a person, say so below.
 import-map-shape = “{ $given }” in --map is not of the form COLUMN=FIELD. Write for example: --map 'Town=city'
 import-map-column = The file has no column “{ $column }”, which --map names. The columns are: { $known }. Name one of them, or a column by its number: --map '#2=city'
 import-map-field = There is no field “{ $field }”, which --map names. Declare it: sendoff field add { $field } text
@@ -53,6 +57,7 @@ import-dates-numbers = The column “{ $column }” is a date and holds numbers:
 import-years-unclear = The dates in the column “{ $column }” have years of two digits: { $values }. Nothing was imported. Repeat with { $first } if they lie in { $past }, such as birthdays, with { $second } if they lie in { $around }, or with the first of another hundred years.
 import-dates-two = --dates names two orders of day and month. Give one of them; excel may stand beside it.
 import-years-wrong = --years is the first of a hundred years, in four digits between 1850 and 2100: --years 1930 reads 30 as 1930 and 29 as 2029.
+    .desk = Years of two digits begin at a year of four digits between 1850 and 2100: 1930 reads 30 as 1930 and 29 as 2029.
 import-statuses = { $file } says that not everyone in it may be mailed:
     { $words }
     Nothing was imported. Choose:

@@ -53,6 +53,11 @@ impl Lang {
         catalogues().translate(self.0, message)
     }
 
+    /// The message in this language for somebody at the desk: it names pages in place of commands, where it names any.
+    pub fn translate_for_desk(self, message: &Message) -> String {
+        catalogues().translate_for_desk(self.0, message)
+    }
+
     /// A message stored by `Message::pack`, in this language; any other text is returned as it is.
     pub fn translate_packed(self, packed: &str) -> String {
         catalogues().translate_packed(self.0, packed)

@@ -215,7 +215,34 @@ pub async fn read_stored(conn: &mut Conn, campaigns: &[Campaign]) -> Result<Vec<
     Ok(campaigns.iter().map(summary).collect())
 }
 
+/// The numbers of a summary that are counted in the rows of events, which takes long for a large campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventNumbers {
+    opens: i64,
+    clicks: i64,
+    opens_total: i64,
+    clicks_total: i64,
+    links: Vec<LinkCount>,
+}
+
 impl Summary {
+    /// The numbers that are counted in the rows of events.
+    pub fn events(&self) -> EventNumbers {
+        EventNumbers {
+            opens: self.opens,
+            clicks: self.clicks,
+            opens_total: self.opens_total,
+            clicks_total: self.clicks_total,
+            links: self.links.clone(),
+        }
+    }
+
+    /// The summary with these numbers of events in place of its own.
+    pub fn with_events(self, events: EventNumbers) -> Self {
+        let EventNumbers { opens, clicks, opens_total, clicks_total, links } = events;
+        Self { opens, clicks, opens_total, clicks_total, links, ..self }
+    }
+
     /// What makes the numbers less than they are.
     pub fn notes(&self) -> Vec<Message> {
         let lost = (self.lost > 0).then(|| Message::new("summary-lost").with("count", self.lost));

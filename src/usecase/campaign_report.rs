@@ -4,12 +4,13 @@ use super::campaign_view::CampaignView;
 use super::{Action, Actor};
 use crate::audience::{list, segment};
 use crate::campaign::headline::{self, Headline};
-use crate::campaign::model::{self, Campaign};
+use crate::campaign::model::{self, Campaign, State};
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::report::progress::{self, ProgressSnapshot};
+use crate::report::summary::{self, EventNumbers};
 
 /// A campaign with everything that its page shows.
 #[derive(Debug)]
@@ -26,25 +27,69 @@ pub struct CampaignReport {
     pub progress: ProgressSnapshot,
 }
 
-/// Reads a campaign.
+/// Campaigns with more messages are large: their opens and clicks are counted apart.
+const LARGE: i64 = 20_000;
+
+/// Whether a campaign has so many messages that its opens and clicks take longer to count than a page may take.
 ///
 /// # Errors
 /// `NotFound` when the workspace has none with this key.
-pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<CampaignReport> {
+pub async fn is_large(installation: &Installation, actor: &Actor, id: Id) -> Result<bool> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let campaign = find(&mut conn, permit.workspace, id).await?;
+    let stored = summary::read_stored(&mut conn, &[campaign]).await?;
+    permit.skip_audit();
+    Ok(stored.iter().any(|summary| summary.planned > LARGE))
+}
+
+/// Counts the opens and clicks of a campaign.
+///
+/// # Errors
+/// As for [`is_large`].
+pub async fn count_events(installation: &Installation, actor: &Actor, id: Id) -> Result<EventNumbers> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let campaign = find(&mut conn, permit.workspace, id).await?;
+    let summary = summary::read(&mut conn, &campaign).await?;
+    permit.skip_audit();
+    Ok(summary.events())
+}
+
+/// Reads a campaign. Its opens and clicks are counted unless they are known.
+///
+/// # Errors
+/// `NotFound` when the workspace has none with this key.
+pub async fn read(
+    installation: &Installation,
+    actor: &Actor,
+    id: Id,
+    events: Option<EventNumbers>,
+) -> Result<CampaignReport> {
     let permit = actor.permit(Action::ShowCampaign)?;
     let (mut conn, now) = (installation.db.read().await?, installation.clock.now());
     let campaign = find(&mut conn, permit.workspace, id).await?;
+    let summary = match events {
+        None => summary::read(&mut conn, &campaign).await?,
+        Some(events) => {
+            let stored = summary::read_stored(&mut conn, std::slice::from_ref(&campaign)).await?;
+            let summary = stored.into_iter().next().ok_or_else(|| Message::new("campaign-gone").not_found())?;
+            summary.with_events(events)
+        }
+    };
     let segment = match campaign.segment {
         Some(segment) => segment::get(&mut conn, segment).await?.map(|segment| segment.name),
         None => None,
     };
-    let report = CampaignReport {
-        list: list::get(&mut conn, campaign.list).await?.map(|list| list.name).unwrap_or_default(),
-        segment,
-        headline: headline::read(&mut conn, &campaign).await?,
-        progress: progress::read(&mut conn, &campaign, now).await?,
-        view: CampaignView::read(&mut conn, campaign, now).await?,
+    let list = list::get(&mut conn, campaign.list).await?.map(|list| list.name).unwrap_or_default();
+    let headline = headline::read(&mut conn, &campaign).await?;
+    let view = CampaignView::of_summary(&mut conn, campaign, summary, now).await?;
+    let lanes = match view.campaign.state {
+        State::Running | State::Paused => view.lane_status.clone(),
+        _ => Vec::new(),
     };
+    let progress = progress::with_lanes(&mut conn, &view.campaign, view.summary.clone(), lanes).await?;
+    let report = CampaignReport { list, segment, headline, view, progress };
     permit.skip_audit();
     Ok(report)
 }

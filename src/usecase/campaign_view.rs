@@ -116,6 +116,11 @@ impl CampaignView {
 
     pub(super) async fn read(conn: &mut Conn, campaign: Campaign, now: Millis) -> Result<Self> {
         let summary = summary::read(conn, &campaign).await?;
+        Self::of_summary(conn, campaign, summary, now).await
+    }
+
+    /// The campaign with numbers that are known.
+    pub(super) async fn of_summary(conn: &mut Conn, campaign: Campaign, summary: Summary, now: Millis) -> Result<Self> {
         let lane_status = lanes::list(conn, &campaign, now).await?;
         let skip_reasons = match summary.skipped {
             0 => BTreeMap::new(),

@@ -19,7 +19,7 @@ use crate::privacy::{correction_log, physical_erasure};
 const SLICE: i64 = 1_000;
 
 /// Who uses a field.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct FieldUsage {
     /// Its name.
     pub name: String,

@@ -95,7 +95,7 @@ impl Form {
             return Err(error.into());
         }
         let field = error.field().map(str::to_owned);
-        self.mistake = Some(Mistake { field, text: lang.translate(&error.message()), is_throttled });
+        self.mistake = Some(Mistake { field, text: lang.translate_for_desk(&error.message()), is_throttled });
         Ok(self)
     }
 

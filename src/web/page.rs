@@ -218,6 +218,9 @@ pub async fn finish_response(State(settings): State<Arc<SettingsCache>>, request
             if message.key == "refusal-unknown" {
                 page.lines = vec![frame.tr("desk-unknown")];
             }
+            if message.key != "refusal-unknown" {
+                page.lines = vec![frame.lang.translate_for_desk(&message)];
+            }
             page.link = Some((frame.at("/"), frame.tr("desk-to-home")));
         }
         response = (status, show(&page)).into_response();

@@ -144,3 +144,26 @@ fn a_third_language_is_one_file_and_falls_back_to_the_default() {
     );
     assert_ne!(english, pl);
 }
+
+#[test]
+fn what_is_worded_for_the_desk_names_no_command_in_any_language() {
+    let mut found = BTreeMap::new();
+    for (name, text) in languages() {
+        let lines: Vec<&str> = text.lines().collect();
+        let worded =
+            lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.trim().strip_prefix(".desk = ")?)));
+        let key = |at: usize| {
+            lines[..at].iter().rev().find_map(|line| Some(line.split_once(" =")?.0).filter(|key| !key.starts_with(' ')))
+        };
+        let worded: Vec<_> = worded.map(|(at, sentence)| (key(at).expect("a key").to_owned(), sentence)).collect();
+        for (key, sentence) in &worded {
+            assert!(
+                !sentence.contains("sendoff ") && !sentence.contains("--"),
+                "{name}: {key} names a command: {sentence}"
+            );
+        }
+        found.insert(name, worded.into_iter().map(|(key, _)| key).collect::<std::collections::BTreeSet<_>>());
+    }
+    let keys: Vec<_> = found.values().collect();
+    assert!(keys[0].len() > 20 && keys.iter().all(|other| *other == keys[0]), "each language has the same: {found:#?}");
+}

@@ -11,6 +11,9 @@ use crate::infra::error::message::{Argument, Message, StoredArgument, StoredMess
 /// progress).
 const NAME: &str = "language-name";
 
+/// The attribute of a message that is worded otherwise at the desk.
+const DESK: &str = "desk";
+
 /// The catalogues of all languages.
 pub struct Catalogues {
     bundles: Vec<(String, FluentBundle<FluentResource>)>,
@@ -44,14 +47,26 @@ impl Catalogues {
 
     /// The sentence of a message. A key that no catalogue has is returned as it is.
     pub fn translate(&self, language: usize, message: &Message) -> String {
+        self.translate_as(language, message, None)
+    }
+
+    /// The sentence of a message for somebody at the desk: that of attribute `.desk` where there is one, which names pages in
+    /// place of commands.
+    pub fn translate_for_desk(&self, language: usize, message: &Message) -> String {
+        self.translate_as(language, message, Some(DESK))
+    }
+
+    fn translate_as(&self, language: usize, message: &Message, attribute: Option<&str>) -> String {
         let args = message.args.iter().map(|(name, value)| {
             let value = match value {
                 Argument::Text(text) => argument(text),
-                Argument::Messages(messages) => joined(messages.iter().map(|inner| self.translate(language, inner))),
+                Argument::Messages(messages) => {
+                    joined(messages.iter().map(|inner| self.translate_as(language, inner, attribute)))
+                }
             };
             (*name, value)
         });
-        self.format(language, message.key, args.collect())
+        self.format(language, message.key, args.collect(), attribute)
     }
 
     /// The sentence of a packed message (`Message::pack`); any other text is returned as it is.
@@ -70,13 +85,15 @@ impl Catalogues {
             };
             (name.as_str(), value)
         });
-        self.format(language, &message.key, args.collect())
+        self.format(language, &message.key, args.collect(), None)
     }
 
-    fn format(&self, language: usize, key: &str, args: FluentArgs<'_>) -> String {
+    fn format(&self, language: usize, key: &str, args: FluentArgs<'_>, attribute: Option<&str>) -> String {
         let find = |language: usize| {
             let bundle = &self.bundles.get(language)?.1;
-            Some((bundle, bundle.get_message(key)?.value()?))
+            let message = bundle.get_message(key)?;
+            let other = attribute.and_then(|name| Some(message.get_attribute(name)?.value()));
+            Some((bundle, other.or(message.value())?))
         };
         match find(language).or_else(|| find(self.default)) {
             Some((bundle, pattern)) => bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned(),

@@ -8,11 +8,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::visit::{Key, Visit};
-use super::{DeskState, Progress as JobProgress, notes};
+use super::{DeskState, Progress as JobProgress, events, notes};
 use crate::campaign::model::State as CampaignState;
 use crate::infra::error::{Error, Message};
 use crate::infra::id::Id;
 use crate::report::progress::Progress;
+use crate::report::rates::Rates;
 use crate::report::summary::LinkCount;
 use crate::usecase::campaign::{self as campaigns, StartOptions};
 use crate::usecase::campaign_report::{self, CampaignReport};
@@ -40,6 +41,8 @@ struct CampaignPage {
     sender: String,
     starts: String,
     measured: bool,
+    /// Whether opens and clicks are being counted.
+    is_counting: bool,
     progress: Progress,
     notes: Vec<String>,
     rates: Vec<RateView>,
@@ -312,8 +315,18 @@ pub async fn refused(
 }
 
 async fn page(desk: &DeskState, visit: Visit, id: Id, form: Form) -> Result<CampaignPage, Refusal> {
-    let CampaignReport { list, segment, headline, view, progress, .. } =
-        campaign_report::read(&desk.installation, &visit.actor, id).await?;
+    let events = match campaign_report::is_large(&desk.installation, &visit.actor, id).await? {
+        true => Some(events::of(desk, &visit, id).await),
+        false => None,
+    };
+    let is_counting = matches!(events, Some(None));
+    let known = events.map(Option::unwrap_or_default);
+    let CampaignReport { list, segment, headline, mut view, progress, .. } =
+        campaign_report::read(&desk.installation, &visit.actor, id, known).await?;
+    if is_counting {
+        view.measured = false;
+        view.rates = Rates::of(&view.summary, false);
+    }
     let (frame, now) = (visit.frame, desk.installation.clock.now());
     let progress = desk.with_rate(id, progress);
     let rates = view.rates.iter().map(|rate| RateView {
@@ -347,6 +360,7 @@ async fn page(desk: &DeskState, visit: Visit, id: Id, form: Form) -> Result<Camp
         sender: headline.as_ref().map(|headline| headline.from.to_setting()).unwrap_or_default(),
         starts,
         measured: view.measured,
+        is_counting,
         notes: notes(frame, view.reason.as_ref(), &progress, now),
         rates: rates.collect(),
         links: view.summary.links.iter().map(link).collect(),

@@ -1,6 +1,8 @@
 //! Pages of the fields of contacts: all of them with a form that declares one; one with who uses it, rename, label and remove.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
@@ -10,11 +12,15 @@ use super::DeskState;
 use super::visit::{Params, Visit};
 use crate::infra::error::Error;
 use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
 use crate::usecase::Action;
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::field_change::{self, Confirmation, FieldUsage};
 use crate::web::form::Form;
 use crate::web::refusal::Refusal;
+
+/// How old a count of the people of a field may be.
+const OLDEST: Duration = Duration::from_secs(30);
 
 #[derive(Template)]
 #[template(path = "desk/fields.html")]
@@ -53,7 +59,8 @@ struct FieldPage {
     visit: Visit,
     title: String,
     form: Form,
-    usage: FieldUsage,
+    /// Who uses it; none while that is counted.
+    usage: Option<FieldUsage>,
     /// Tag and name of each language, and the label in it.
     labels: Vec<(String, String, String)>,
 }
@@ -98,6 +105,7 @@ async fn answer(
     done: Result<(), Error>,
     said: &'static str,
 ) -> Result<Response, Refusal> {
+    desk.field_uses.forget(key(&visit, form.value("name")));
     match done {
         Ok(()) => Ok(visit.go("settings/fields", said)),
         Err(error) => {
@@ -110,12 +118,25 @@ async fn answer(
 }
 
 async fn field_page(desk: &DeskState, visit: Visit, name: &str, form: Form) -> Result<FieldPage, Refusal> {
-    let usage = field_change::usage(&desk.installation, &visit.actor, name).await?;
+    let (installation, actor, counted) = (desk.installation.clone(), visit.actor, name.to_owned());
+    let count = || async move { field_change::usage(&installation, &actor, &counted).await };
+    let usage = desk.field_uses.get(key(&visit, name), OLDEST, count).await;
+    if usage.is_none() && !field::list(&desk.installation, &visit.actor).await?.iter().any(|field| field.name == name) {
+        // One that is not declared any more has people while its removal was interrupted.
+        field_change::usage(&desk.installation, &visit.actor, name).await?;
+    }
     let fields = field::list(&desk.installation, &visit.actor).await?;
     let known = fields.into_iter().find(|field| field.name == name).map(|field| field.labels).unwrap_or_default();
     let label = |lang: &Lang| known.get(lang.as_str()).cloned().unwrap_or_default();
     let labels = Lang::ALL.iter().map(|lang| (lang.as_str().to_owned(), lang.name(), label(lang)));
     Ok(FieldPage { title: name.to_owned(), form, usage, labels: labels.collect(), visit })
+}
+
+/// A key of a field for its counts: a digest of the workspace and the name.
+fn key(visit: &Visit, name: &str) -> Id {
+    let mut hasher = DefaultHasher::new();
+    (visit.actor.workspace, name).hash(&mut hasher);
+    hasher.finish().cast_signed()
 }
 
 async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<FieldsPage, Refusal> {

@@ -2,6 +2,7 @@
 //! longer than a page, so what was counted is shown for some minutes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,6 @@ use super::chart::{self, Chart};
 use super::listing::{self, Shape};
 use super::visit::{Key, Visit};
 use crate::content::Locale;
-use crate::infra::clock::Millis;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -19,18 +19,11 @@ use crate::report::list_growth::{Cohort, DaySize, Growth, date_of};
 use crate::usecase::list_growth;
 use crate::web::refusal::Refusal;
 
-/// How long a count is shown, in milliseconds.
-const KEPT: Millis = 120_000;
+/// How long a count is shown.
+const KEPT: Duration = Duration::from_secs(30);
 
 /// Days of the table on the page; the file has all of them.
 const DAYS_SHOWN: usize = 60;
-
-/// A counted growth, and when it was counted.
-#[derive(Debug)]
-pub struct Counted {
-    growth: Growth,
-    at: Millis,
-}
 
 /// The growth on the page.
 pub struct GrowthView {
@@ -58,27 +51,10 @@ pub struct CohortView {
 
 /// The growth of a list; `None` while it is counted.
 pub async fn view(desk: &DeskState, visit: &Visit, list: Id) -> Option<GrowthView> {
-    let now = desk.installation.clock.now();
-    let known = desk.growths.find(list);
-    let is_old = known.as_ref().and_then(|job| job.result()).is_some_and(|result| match result {
-        Ok(counted) => counted.at < now - KEPT,
-        Err(_) => true,
-    });
-    if is_old {
-        desk.growths.forget(list);
-    }
-    let job = match known.filter(|_| !is_old) {
-        Some(job) => job,
-        None => {
-            let (installation, actor) = (desk.installation.clone(), visit.actor);
-            let work = |_| async move {
-                let growth = list_growth::read(&installation, &actor, list).await?;
-                Ok(Counted { growth, at: installation.clock.now() })
-            };
-            desk.growths.run(list, work).await
-        }
-    };
-    Some(shown(visit.frame.lang, &job.result()?.ok()?.growth))
+    let (installation, actor) = (desk.installation.clone(), visit.actor);
+    let count = || async move { list_growth::read(&installation, &actor, list).await };
+    let growth = desk.growths.get(list, KEPT, count).await?;
+    Some(shown(visit.frame.lang, &growth))
 }
 
 /// `GET /lists/{id}/growth.csv`

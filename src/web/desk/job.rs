@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -14,6 +14,9 @@ use crate::infra::panic;
 
 /// How long a page waits for a result before it shows the progress.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// How long a page waits for a count before it shows the last one, or that it is being counted.
+const PATIENCE_FOR_COUNT: Duration = Duration::from_millis(80);
 
 /// Jobs by the key of what they work on.
 #[derive(Debug)]
@@ -50,6 +53,13 @@ impl<T: Send + Sync + 'static> Jobs<T> {
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        self.run_within(key, PATIENCE, work).await
+    }
+
+    async fn run_within<F>(&self, key: Id, patience: Duration, work: impl FnOnce(Arc<Job<T>>) -> F) -> Arc<Job<T>>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
         let job = {
             let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match jobs.get(&key).filter(|job| job.result.get().is_none()) {
@@ -76,7 +86,7 @@ impl<T: Send + Sync + 'static> Jobs<T> {
                 }
             }
         };
-        job.wait().await;
+        job.wait(patience).await;
         job
     }
 }
@@ -89,10 +99,10 @@ impl<T> Job<T> {
     }
 
     /// Waits a moment for the result; without one in time the page shows the progress.
-    async fn wait(&self) {
+    async fn wait(&self, patience: Duration) {
         let ended = self.ended.notified();
         if self.result.get().is_none() {
-            let _ = timeout(PATIENCE, ended).await;
+            let _ = timeout(patience, ended).await;
         }
     }
 
@@ -104,5 +114,53 @@ impl<T> Job<T> {
     /// What came of it; `None` while it runs.
     pub fn result(&self) -> Option<std::result::Result<&T, &Message>> {
         self.result.get().map(|result| result.as_ref())
+    }
+}
+
+/// Counts that take longer than a page, by the key of what is counted: a page shows the last one while a newer one is made.
+#[derive(Debug)]
+pub struct Counts<T> {
+    jobs: Jobs<T>,
+    last: Mutex<HashMap<Id, (T, Instant)>>,
+}
+
+impl<T> Default for Counts<T> {
+    fn default() -> Self {
+        Self { jobs: Jobs::default(), last: Mutex::default() }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Counts<T> {
+    /// The count of this key, at most so old unless a newer one takes its time; `None` while the first one is made.
+    pub async fn get<F>(&self, key: Id, oldest: Duration, work: impl FnOnce() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some((count, at)) = &last
+            && at.elapsed() < oldest
+        {
+            return Some(count.clone());
+        }
+        let job = self.jobs.run_within(key, PATIENCE_FOR_COUNT, |_| work()).await;
+        match job.result() {
+            Some(Ok(count)) => {
+                let mut counted = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                counted.insert(key, (count.clone(), Instant::now()));
+                self.jobs.forget(key);
+                Some(count.clone())
+            }
+            Some(Err(_)) => {
+                self.jobs.forget(key);
+                last.map(|(count, _)| count)
+            }
+            None => last.map(|(count, _)| count),
+        }
+    }
+
+    /// Forgets the count of this key, because what it counts was changed.
+    pub fn forget(&self, key: Id) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.jobs.forget(key);
     }
 }

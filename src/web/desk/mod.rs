@@ -8,6 +8,7 @@ pub mod chart;
 pub mod chosen;
 pub mod compare;
 pub mod draft;
+pub mod events;
 pub mod exports;
 pub mod fields;
 pub mod gallery;
@@ -45,17 +46,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use self::job::Jobs;
+use self::job::{Counts, Jobs};
 use self::visit::Visit;
 
 use crate::audience::import::Summary;
 use crate::infra::clock::Millis;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::report::list_growth::Growth;
 use crate::report::progress::{Progress as CampaignProgress, ProgressSnapshot, RateEstimator};
 use crate::report::slow_counts::SlowCounts;
+use crate::report::summary::EventNumbers;
 use crate::usecase::campaign::Started;
 use crate::usecase::field::FieldRow;
+use crate::usecase::field_change::FieldUsage;
 use crate::usecase::import_undo::{Undoable, Undone};
 use crate::usecase::list::Closed;
 use crate::usecase::localize::StoredMessage;
@@ -90,7 +94,11 @@ pub struct DeskState {
     /// Undos of imports, by import.
     pub undos: Jobs<Undone>,
     /// Growths of lists, by list.
-    pub growths: Jobs<growth::Counted>,
+    pub growths: Counts<Growth>,
+    /// Opens and clicks of large campaigns, by campaign.
+    pub events: Counts<EventNumbers>,
+    /// Who uses a field, by a digest of its workspace and name.
+    pub field_uses: Counts<FieldUsage>,
     /// Searches for the traces of an address, by a number of their own.
     pub searches: Jobs<Searched>,
     /// Closings of lists, by list.
@@ -112,7 +120,9 @@ impl DeskState {
             imports: Jobs::default(),
             undo_counts: Jobs::default(),
             undos: Jobs::default(),
-            growths: Jobs::default(),
+            growths: Counts::default(),
+            events: Counts::default(),
+            field_uses: Counts::default(),
             searches: Jobs::default(),
             closings: Jobs::default(),
             erased,

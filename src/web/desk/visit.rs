@@ -90,7 +90,7 @@ impl Visit {
 
     /// A message with its values.
     pub fn say(&self, message: &Message) -> String {
-        self.frame.lang.translate(message)
+        self.frame.lang.translate_for_desk(message)
     }
 
     /// A path within the workspace, relative to the page.

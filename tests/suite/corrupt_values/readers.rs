@@ -59,7 +59,7 @@ impl Rows {
         let counts = SlowCounts::default();
         read!(
             "overview": desk::overview(installation, &Actor::desk(), &counts),
-            "report": campaign_report::read(installation, &Actor::desk(), campaign),
+            "report": campaign_report::read(installation, &Actor::desk(), campaign, None),
             "campaign list": campaigns::list(installation, actor),
             "campaign show": campaigns::show(installation, actor, "autumn"),
             "campaign file": campaigns::show(installation, actor, "winter"),

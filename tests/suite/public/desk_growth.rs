@@ -3,7 +3,7 @@
 use sendoff::infra::clock::DAY;
 use sendoff::usecase::contact::{self as contacts, Urgency};
 
-use super::desk_pages::look;
+use super::desk_pages::{look, look_counted};
 use super::fixture::{WebFixture, join};
 use crate::fixture::both;
 
@@ -23,7 +23,7 @@ both!(growth_of_a_list_counts_who_is_here_and_who_left, |fixture| {
     assert_eq!((&last["day"], &last["left"], &last["size"]), (&"2026-11-24".into(), &1.into(), &3.into()));
     assert_eq!(json["cohorts"][0]["month"], "2026-11-01");
     assert_eq!((json["cohorts"][0]["joined"].as_i64(), json["cohorts"][0]["here"].as_i64()), (Some(4), Some(3)));
-    let page = look(&site, &path).await.body;
+    let page = look_counted(&site, &path).await.body;
     assert!(page.contains("<polyline") && page.contains("November 2026") && page.contains("75 %"), "{page}");
     assert!(look(&site, &format!("{path}/growth.csv")).await.body.starts_with("day,joined,left,size\n"));
 });
