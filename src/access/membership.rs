@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use super::Role;
+use super::mailed_report::Period;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
@@ -66,6 +67,35 @@ pub async fn of_workspace(conn: &mut Conn, workspace: Id) -> Result<Vec<Membersh
           order by user_id",
     );
     Ok(read_each("membership", &query.bind("workspace", workspace).fetch_all(conn).await?, read))
+}
+
+/// Sets how often a user gets reports of a workspace, and the day after the last period that counts as handled. Returns false
+/// for somebody who is no member.
+pub async fn set_report(
+    conn: &mut Conn,
+    user: Id,
+    workspace: Id,
+    period: Option<Period>,
+    handled: Option<i64>,
+) -> Result<bool> {
+    let query = Query::new(
+        "update membership
+            set report = :report, reported_day = :day
+          where user_id = :user and workspace_id = :workspace",
+    );
+    let query = query.bind("report", period.map(|period| period.as_str().to_owned())).bind("day", handled);
+    Ok(query.bind("user", user).bind("workspace", workspace).execute(conn).await? > 0)
+}
+
+/// Moves the day of the last report on. Returns false when another process was faster.
+pub async fn set_reported(conn: &mut Conn, user: Id, workspace: Id, before: Option<i64>, day: i64) -> Result<bool> {
+    let query = Query::new(
+        "update membership
+            set reported_day = :day
+          where user_id = :user and workspace_id = :workspace and coalesce(reported_day, -1) = :before",
+    );
+    let query = query.bind("day", day).bind("before", before.unwrap_or(-1));
+    Ok(query.bind("user", user).bind("workspace", workspace).execute(conn).await? > 0)
 }
 
 /// Ends a user's membership in a workspace. Returns false when there was none.

@@ -3,6 +3,7 @@
 
 pub mod base32;
 pub mod known_client;
+pub mod mailed_report;
 pub mod membership;
 pub mod password;
 pub mod recovery_code;

@@ -4,6 +4,7 @@
 pub mod export;
 pub mod lanes;
 pub mod list_growth;
+pub mod period_summary;
 pub mod progress;
 pub mod rates;
 pub mod slow_counts;

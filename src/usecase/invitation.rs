@@ -205,7 +205,8 @@ fn unseal(installation: &Installation, token: &str) -> Option<Token> {
     serde_json::from_str(&text).ok().filter(|token: &Token| token.purpose == PURPOSE)
 }
 
-fn compose(from: &Sender, to: &Address, subject: &str, text: &str, id: Id, now: Millis) -> Result<Vec<u8>> {
+/// A message of the system: some paragraphs, without list headers and never tracked.
+pub(super) fn compose(from: &Sender, to: &Address, subject: &str, text: &str, id: Id, now: Millis) -> Result<Vec<u8>> {
     let sender = from.mailbox()?;
     let header = MessageHeader {
         from: Mailbox::new(HeaderText::clean(&from.name), sender.local(), sender.domain())?,

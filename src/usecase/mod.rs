@@ -45,6 +45,7 @@ pub mod list_growth;
 pub mod localize;
 pub mod machine;
 pub mod mail;
+pub mod mailed_report;
 pub mod output;
 pub mod permit;
 pub mod preflight;

@@ -3,6 +3,7 @@
 mod account;
 mod command_line;
 pub mod fixture;
+mod mailed_report;
 mod pages;
 mod setup;
 mod sign_in;

@@ -37,6 +37,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (49, "reachable", include_str!("../../../migrations/0049_reachable.sql")),
     (53, "campaign revisions", include_str!("../../../migrations/0053_campaign_revision.sql")),
     (59, "import ranges", include_str!("../../../migrations/0059_import_range.sql")),
+    (60, "mailed reports", include_str!("../../../migrations/0060_mailed_report.sql")),
 ];
 
 impl Db {

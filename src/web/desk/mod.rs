@@ -22,6 +22,7 @@ pub mod installation;
 pub mod job;
 pub mod listing;
 pub mod lists;
+pub mod mailed_reports;
 pub mod people;
 pub mod person;
 pub mod privacy;

@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::visit::{Gate, admit};
 use super::{
     calendar, campaign, campaigns, chosen, compare, draft, exports, fields, gallery, growth, help, home, import_undo,
-    imports, installation, lists, people, person, privacy, recipients, relays, revisions, segment, segments, sender,
-    series, team, users,
+    imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, revisions, segment,
+    segments, sender, series, team, users,
 };
 use crate::usecase::Action;
 use crate::web::state::WebState;
@@ -133,6 +133,9 @@ pub fn all() -> Vec<Route> {
         route("/settings/users/{id}/sessions", A::ManageSessions, post(users::end_sessions)),
         route("/settings/users/{id}/administrator", A::AddUser, post(users::set_administrator)),
         route("/settings/users/{id}/remove", A::RemoveUser, post(users::remove)),
+        route("/settings/reports", A::ShowCampaign, get(mailed_reports::read)),
+        route("/settings/reports/save", A::ShowCampaign, post(mailed_reports::save)),
+        route("/settings/reports/send", A::ShowCampaign, post(mailed_reports::send)),
         route("/settings/sender", A::ShowBrand, get(sender::read)),
         route("/settings/sender/save", A::ChangeBrand, post(sender::save)),
     ]
