@@ -12,6 +12,7 @@ export-remainder = { $rows ->
 export-next = For only what is new next time: --since { $since }
 export-since = “{ $text }” is no time for --since. Give the time that the last export printed, such as 2026-12-01T09:30:00.000Z.
 export-since-kind = --since is not possible for { $kind }. It is for: { $kinds }. Export { $kind } whole.
+export-parquet = This build of sendoff has no Parquet: it needs the feature “parquet” (cargo build --release --features parquet). CSV and NDJSON have the same rows.
 export-excel-format = --excel is for CSV, not for { $format }. Leave out --excel, or use --format csv.
 # What Excel puts between the cells of a CSV file in this language: a semicolon where decimals have a comma.
 excel-separator = ,

@@ -14,6 +14,7 @@ export-remainder = Ещё { $rows ->
 export-next = Чтобы в следующий раз выгрузить только новое: --since { $since }
 export-since = «{ $text }» — не время для --since. Укажите время, которое напечатала прошлая выгрузка, например 2026-12-01T09:30:00.000Z.
 export-since-kind = Для { $kind } ключ --since не подходит, он только для: { $kinds }. Выгрузите { $kind } целиком.
+export-parquet = Эта сборка sendoff не умеет писать Parquet: нужна возможность «parquet» (cargo build --release --features parquet). В CSV и NDJSON те же строки.
 export-excel-format = --excel — только для CSV, а не для { $format }. Уберите --excel или укажите --format csv.
 excel-separator = ;
 rate-decimal-sign = ,

@@ -23,7 +23,7 @@ pub struct Command {
     /// Only of this campaign; subscriptions and people are then those of its list
     #[arg(long, value_name = "NAME")]
     pub campaign: Option<String>,
-    /// csv (safe to open in a spreadsheet) or ndjson (the values as they are)
+    /// csv (safe to open in a spreadsheet), ndjson (the values as they are) or, in builds with it, parquet
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: String,
     /// CSV for a double click in Excel: a byte order mark, and the separators of the language (--lang)

@@ -19,6 +19,8 @@ pub mod metric;
 pub mod network;
 pub mod open_files;
 pub mod panic;
+#[cfg(feature = "parquet")]
+pub mod parquet_file;
 pub mod private_file;
 pub mod secret;
 pub mod setting;

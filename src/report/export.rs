@@ -1,4 +1,4 @@
-//! Exports rows and numbers of a workspace as CSV or NDJSON, streamed in constant memory. [`schema`] lists the columns.
+//! Exports rows and numbers of a workspace as CSV, NDJSON or Parquet, streamed in constant memory. [`schema`] lists the columns.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +11,8 @@ use self::completion::{Completion, PersonLists};
 use self::page::{Scope, TableScan};
 use self::scans::{BOUNCES, DELIVERIES, EVENTS, PEOPLE, SUBSCRIPTIONS};
 pub use self::schema::Kind;
-use self::table_writer::{Cell, TableWriter};
+use self::schema::ColumnType;
+use self::table_writer::{Cell, Heading, TableWriter};
 pub use self::table_writer::{Excel, Format};
 use crate::audience::field::{self, Field};
 use crate::audience::people_file::{FIELD_PREFIX, SCHEMA_COLUMN};
@@ -26,10 +27,13 @@ mod by_day;
 mod campaigns;
 mod completion;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod remainder;
 mod scans;
 pub mod schema;
 pub mod table_writer;
+mod text_table;
 
 /// Options of an export.
 pub struct Export<'a> {
@@ -128,14 +132,15 @@ async fn to<W: Write + Send>(
 }
 
 impl Export<'_> {
-    fn columns(&self, fields: &[Field]) -> Vec<String> {
+    fn columns(&self, fields: &[Field]) -> Vec<Heading> {
         // A field can have the name of one of our columns.
         let named = |field: &Field| match self.kind.has_column(&field.name) {
             true => format!("{FIELD_PREFIX}{}", field.name),
             false => field.name.clone(),
         };
-        let own = self.kind.columns().iter().map(|column| column.name.to_owned());
-        own.chain(fields.iter().map(named)).chain([SCHEMA_COLUMN.to_owned()]).collect()
+        let own = self.kind.columns().iter().map(|column| Heading { name: column.name.to_owned(), kind: column.kind });
+        let fields = fields.iter().map(|field| Heading { name: named(field), kind: field.kind.into() });
+        own.chain(fields).chain([Heading { name: SCHEMA_COLUMN.to_owned(), kind: ColumnType::Text }]).collect()
     }
 
     fn scope(&self) -> Scope {
@@ -152,7 +157,7 @@ impl Export<'_> {
 }
 
 /// An export in progress.
-struct Writing<'a, W: Write> {
+struct Writing<'a, W: Write + Send> {
     installation: &'a Installation,
     export: &'a Export<'a>,
     fields: Vec<Field>,
@@ -162,7 +167,7 @@ struct Writing<'a, W: Write> {
     progress: OnProgress<'a>,
 }
 
-impl<W: Write> Writing<'_, W> {
+impl<W: Write + Send> Writing<'_, W> {
     /// Writes one page while the next is read.
     async fn write_scans(&mut self, scans: &'static [TableScan]) -> Result<()> {
         let (kind, scope) = (self.export.kind, self.export.scope());
@@ -243,7 +248,7 @@ impl<W: Write> Writing<'_, W> {
 }
 
 /// Writes a row with its types and the schema.
-fn write<W: Write>(kind: Kind, writer: &mut TableWriter<W>, cells: &mut Vec<Cell<'_>>) -> io::Result<()> {
+fn write<W: Write + Send>(kind: Kind, writer: &mut TableWriter<W>, cells: &mut Vec<Cell<'_>>) -> io::Result<()> {
     kind.convert(cells);
     cells.push(kind.schema().into());
     writer.row(cells)

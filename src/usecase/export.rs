@@ -79,6 +79,9 @@ pub async fn run(
 ) -> Result<Exported> {
     let permit = actor.permit(action_of(request.kind))?;
     let (kind, format, excel) = (request.kind, request.format, request.excel);
+    if !format.is_available() {
+        return Err(Message::new("export-parquet").invalid_field("format"));
+    }
     if excel.is_some() && format != Format::Csv {
         return Err(Message::new("export-excel-format").with("format", format).invalid_field("excel"));
     }

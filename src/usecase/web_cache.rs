@@ -74,6 +74,20 @@ pub async fn list_new_running(
     }
 }
 
+/// What the cached campaigns show of their lists and brands: it differs once one of them was renamed or changed.
+pub async fn read_names(installation: &Installation) -> Result<Vec<String>> {
+    let rows = Query::new(
+        "select 'l' as kind, id, name, '' as logo, '' as color from list
+          union all
+         select 'b', workspace_id, name, logo, color from brand
+          order by 1, 2",
+    )
+    .fetch_all(&mut *installation.db.read().await?)
+    .await?;
+    let text = |row: &AnyRow, at| row.cell::<Option<String>>(at).ok().flatten().unwrap_or_default();
+    Ok(rows.iter().flat_map(|row| [2, 3, 4].map(|at| text(row, at))).collect())
+}
+
 /// Finds a campaign, launched or not.
 pub async fn find(installation: &Installation, campaign: Id) -> Result<Option<PublicCampaign>> {
     let found = list(installation, Query::new("k.id = :campaign").bind("campaign", campaign)).await?;

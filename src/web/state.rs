@@ -1,6 +1,6 @@
 //! State of the web role, built in one place: a part for each group of handlers, which axum hands over by `State`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::FromRef;
@@ -47,6 +47,8 @@ pub struct WebState {
     /// Database, keys, clock.
     pub installation: Installation,
     campaigns: Arc<CampaignCache>,
+    /// The names of lists and brands when the campaigns were last read.
+    names: Arc<Mutex<Vec<String>>>,
     erased: Arc<Notify>,
 }
 
@@ -75,6 +77,7 @@ impl WebState {
     /// each erasure.
     pub async fn open(installation: Installation, erased: Arc<Notify>) -> Result<Self> {
         let settings = Arc::new(SettingsCache::new(web_cache::read_settings(&installation).await?));
+        let names = Arc::new(Mutex::new(web_cache::read_names(&installation).await?));
         let campaigns = Arc::new(CampaignCache::new(web_cache::list_launched(&installation).await?));
         let (recorder, journal) = (Recorder::start(&installation), RequestJournal::new(&installation));
         let recipients = RecipientState::new(installation.clone(), journal.clone(), campaigns.clone(), erased.clone());
@@ -95,6 +98,7 @@ impl WebState {
             settings,
             installation,
             campaigns,
+            names,
             erased,
         };
         state.replay_requests().await;
@@ -116,9 +120,20 @@ impl WebState {
         }
     }
 
-    async fn refresh(&self) -> Result<()> {
+    /// Reads what may have changed in another process: settings, running campaigns, and the names that pages show.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh(&self) -> Result<()> {
         let is_known = |id| self.campaigns.get(id).is_some();
-        self.campaigns.add(within(web_cache::list_new_running(&self.installation, is_known)).await?);
+        let names = within(web_cache::read_names(&self.installation)).await?;
+        let are_known = *self.names.lock().unwrap_or_else(PoisonError::into_inner) == names;
+        if are_known {
+            self.campaigns.add(within(web_cache::list_new_running(&self.installation, is_known)).await?);
+        } else {
+            self.campaigns.add(within(web_cache::list_launched(&self.installation)).await?);
+            *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        }
         self.settings.set(within(web_cache::read_settings(&self.installation)).await?);
         Ok(())
     }

@@ -47,6 +47,8 @@ mod old_rows;
 mod overview;
 mod page_cleaning;
 mod panics;
+#[cfg(feature = "parquet")]
+mod parquet_export;
 mod people;
 mod people_upgrade;
 mod physical_erasure;

@@ -16,9 +16,14 @@ use super::mention;
 use crate::audience::address::Address;
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::of_csv;
+#[cfg(feature = "parquet")]
+use crate::infra::parquet_file;
 
 /// The largest file that is read into memory as a whole: one in UTF-16, or one JSON document.
 const MAX_WHOLE: u64 = 256 << 20;
+
+/// How Parquet files begin.
+const PARQUET: &[u8] = b"PAR1";
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,13 @@ enum Format {
 /// Rewrites a file without the records that mention a wanted address. A file without such a record is not written.
 pub fn erase(path: &Path, is_wanted: &impl Fn(&Address) -> bool) -> io::Result<Outcome> {
     let head = head(File::open(path)?)?;
+    #[cfg(feature = "parquet")]
+    if head.starts_with(PARQUET) {
+        return match parquet_file::erase_rows(path, &|text| mention::mentions(text, is_wanted)) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Outcome::Opaque),
+            done => done.map(|()| Outcome::Searched),
+        };
+    }
     if is_opaque(&head) {
         return Ok(Outcome::Opaque);
     }
@@ -73,7 +85,12 @@ pub fn mentions(path: &Path, is_wanted: &impl Fn(&Address) -> bool) -> io::Resul
 
 /// Whether a file is of a format that cannot be searched.
 pub fn is_unsearchable(path: &Path) -> io::Result<bool> {
-    Ok(is_opaque(&head(File::open(path)?)?))
+    let head = head(File::open(path)?)?;
+    #[cfg(feature = "parquet")]
+    if head.starts_with(PARQUET) {
+        return Ok(!parquet_file::is_readable(path));
+    }
+    Ok(is_opaque(&head))
 }
 
 /// The first bytes of a file, by which its format is told.
@@ -91,7 +108,7 @@ fn is_opaque(head: &[u8]) -> bool {
         b"\xfd7zXZ\0",
         b"BZh",
         b"7z\xbc\xaf\x27\x1c",
-        b"PAR1",
+        PARQUET,
         b"SQLite format 3\0",
         b"%PDF",
         b"Rar!",

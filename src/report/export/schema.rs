@@ -2,6 +2,7 @@
 //! holds both together. A column that changes its meaning or goes raises the version; a new one does not.
 
 use super::table_writer::{Cell, key_text};
+use crate::audience::field;
 use crate::audience::people_file::SCHEMA_COLUMN;
 
 crate::text_enum! {
@@ -39,6 +40,10 @@ pub enum ColumnType {
     Number,
     /// A time in UTC.
     Time,
+    /// A date; of contact fields.
+    Date,
+    /// Yes or no; of contact fields.
+    Flag,
     /// An id: the prefix of its kind and 13 digits.
     Id(char),
 }
@@ -51,7 +56,20 @@ impl ColumnType {
             Self::Whole => "whole number",
             Self::Number => "number",
             Self::Time => "time",
+            Self::Date => "date",
+            Self::Flag => "flag",
             Self::Id(_) => "id",
+        }
+    }
+}
+
+impl From<field::Kind> for ColumnType {
+    fn from(kind: field::Kind) -> Self {
+        match kind {
+            field::Kind::Text | field::Kind::Choice => Self::Text,
+            field::Kind::Number => Self::Number,
+            field::Kind::Date => Self::Date,
+            field::Kind::Flag => Self::Flag,
         }
     }
 }
@@ -293,7 +311,7 @@ impl Kind {
             match column.kind {
                 ColumnType::Time => cell.convert_to_time(),
                 ColumnType::Id(prefix) => cell.convert_to_key(prefix),
-                ColumnType::Text | ColumnType::Whole | ColumnType::Number => {}
+                ColumnType::Text | ColumnType::Whole | ColumnType::Number | ColumnType::Date | ColumnType::Flag => {}
             }
         }
     }

@@ -1,20 +1,16 @@
-//! Table writer: rows of cells as CSV or NDJSON.
-//!
-//! CSV is UTF-8 without a byte order mark, every cell is quoted, lines end with CR LF (RFC 4180). A text that a spreadsheet
-//! would take for a formula gets a leading apostrophe ([`people_file`]); numbers, also negative ones, stay numbers. For
-//! Excel the file begins with a byte order mark and has the separators of the reader's language. NDJSON holds the values
-//! unchanged, one object per line. Times have a fixed width in both.
+//! Table writer: rows of cells as CSV or NDJSON ([`text_table`]) or as Parquet.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 
-use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
-use crate::audience::people_file;
+#[cfg(feature = "parquet")]
+use super::parquet_table::ParquetTable;
+use super::schema::ColumnType;
+use super::text_table::TextTable;
 use crate::infra::clock::Millis;
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -26,6 +22,24 @@ crate::text_enum! {
         Csv = "csv",
         /// One JSON object per line.
         Ndjson = "ndjson",
+        /// Apache Parquet, in builds with the feature `parquet`.
+        Parquet = "parquet",
+    }
+}
+
+impl Format {
+    /// Whether this build writes it.
+    pub fn is_available(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
+
+    /// Its media type (RFC 4180, RFC 7111; the registry of IANA for Parquet).
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
     }
 }
 
@@ -125,7 +139,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Cell<'a> {
 /// What Excel expects of a CSV file in a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excel {
-    separator: u8,
+    /// Between cells.
+    pub(super) separator: u8,
 }
 
 impl Excel {
@@ -135,129 +150,63 @@ impl Excel {
     }
 }
 
+/// A column of the table that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// Its name.
+    pub name: String,
+    /// The type of its cells.
+    pub kind: ColumnType,
+}
+
 /// Writes rows under named columns.
-pub struct TableWriter<W: Write> {
-    layout: Layout,
-    /// Buffer for the current row.
-    line: Vec<u8>,
-    out: W,
+pub enum TableWriter<W: Write + Send> {
+    /// CSV or NDJSON.
+    Text(TextTable<W>),
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetTable<W>),
 }
 
-enum Layout {
-    Csv {
-        separator: u8,
-    },
-    /// Keys as JSON with the index of their cell, in the order of the object.
-    Ndjson(Vec<(String, usize)>),
-}
-
-impl<W: Write> TableWriter<W> {
-    /// Begins a table; writes the header of CSV, with what Excel expects of it.
-    pub fn new(format: Format, excel: Option<Excel>, columns: Vec<String>, mut out: W) -> io::Result<Self> {
-        let layout = match format {
-            Format::Csv => Layout::Csv { separator: excel.map_or(b',', |excel| excel.separator) },
-            Format::Ndjson => {
-                let places: BTreeMap<_, _> = columns.iter().zip(0..).collect();
-                let key = |(name, index): (&String, usize)| Ok((serde_json::to_string(name)?, index));
-                Layout::Ndjson(places.into_iter().map(key).collect::<io::Result<_>>()?)
-            }
-        };
-        let is_csv = matches!(layout, Layout::Csv { .. });
-        if is_csv && excel.is_some() {
-            out.write_all("\u{feff}".as_bytes())?;
+impl<W: Write + Send> TableWriter<W> {
+    /// Begins a table.
+    ///
+    /// # Errors
+    /// `Unsupported` for a format that is not [available](Format::is_available).
+    pub fn new(format: Format, excel: Option<Excel>, columns: Vec<Heading>, out: W) -> io::Result<Self> {
+        let names = || columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        match format {
+            Format::Csv => TextTable::csv(excel, &names(), out).map(Self::Text),
+            Format::Ndjson => TextTable::ndjson(&names(), out).map(Self::Text),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => ParquetTable::new(&columns, out).map(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => Err(io::ErrorKind::Unsupported.into()),
         }
-        let mut writer = Self { layout, line: Vec::new(), out };
-        if is_csv {
-            writer.row(&columns.iter().map(|name| name.as_str().into()).collect::<Vec<_>>())?;
-        }
-        Ok(writer)
     }
 
     /// Writes a row, which has a cell for every column.
     pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        self.line.clear();
-        match &self.layout {
-            Layout::Csv { separator } => {
-                for (index, cell) in cells.iter().enumerate() {
-                    if index > 0 {
-                        self.line.push(*separator);
-                    }
-                    self.line.push(b'"');
-                    write_csv(cell, *separator == b';', &mut self.line)?;
-                    self.line.push(b'"');
-                }
-                self.line.extend_from_slice(b"\r\n");
-            }
-            Layout::Ndjson(keys) => {
-                let mut separator = b'{';
-                for (key, index) in keys {
-                    self.line.push(separator);
-                    self.line.extend_from_slice(key.as_bytes());
-                    self.line.push(b':');
-                    write_json(&cells[*index], &mut self.line)?;
-                    separator = b',';
-                }
-                self.line.extend_from_slice(b"}\n");
-            }
+        match self {
+            Self::Text(table) => table.row(cells),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(table) => table.row(cells),
         }
-        self.out.write_all(&self.line)
     }
 
-    /// Flushes the output and returns it.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.out.flush().map(|()| self.out)
-    }
-}
-
-/// Writes a cell between the quotes of CSV.
-fn write_csv(cell: &Cell<'_>, has_decimal_comma: bool, line: &mut Vec<u8>) -> io::Result<()> {
-    match cell {
-        Cell::Null | Cell::Json(Value::Null) => {}
-        Cell::Text(text) => write_guarded(text, line),
-        Cell::Json(Value::String(text)) => write_guarded(text, line),
-        Cell::Whole(number) => write!(line, "{number}")?,
-        Cell::At(at) => write_time(*at, line)?,
-        Cell::Key(prefix, id) => write_key(*prefix, *id, line),
-        Cell::Json(Value::Number(number)) if has_decimal_comma => {
-            line.extend_from_slice(number.to_string().replace('.', ",").as_bytes());
+    /// Writes what is left and returns the output.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Text(table) => table.finish(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(table) => table.finish(),
         }
-        Cell::Json(value) => write!(line, "{value}")?,
     }
-    Ok(())
-}
-
-fn write_json(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
-    match cell {
-        Cell::Null => line.extend_from_slice(b"null"),
-        Cell::Text(text) => serde_json::to_writer(line, text)?,
-        Cell::Whole(number) => write!(line, "{number}")?,
-        Cell::At(at) if !is_in_calendar(*at) => line.extend_from_slice(b"null"),
-        Cell::At(at) => {
-            line.push(b'"');
-            write_time(*at, line)?;
-            line.push(b'"');
-        }
-        Cell::Key(prefix, id) => {
-            line.push(b'"');
-            write_key(*prefix, *id, line);
-            line.push(b'"');
-        }
-        Cell::Json(value) => serde_json::to_writer(line, value)?,
-    }
-    Ok(())
 }
 
 /// True for a time of the years 0 to 9999.
-fn is_in_calendar(at: Millis) -> bool {
+pub(super) fn is_in_calendar(at: Millis) -> bool {
     (-62_167_219_200_000..253_402_207_200_000).contains(&at)
-}
-
-/// Writes a time as ISO 8601 in 24 characters, `2026-11-21T10:00:00.000Z`; nothing for one outside the calendar.
-fn write_time(at: Millis, line: &mut Vec<u8>) -> io::Result<()> {
-    match Timestamp::from_millisecond(at) {
-        Ok(time) if is_in_calendar(at) => write!(line, "{time:.3}"),
-        _ => Ok(()),
-    }
 }
 
 /// An id as text.
@@ -268,33 +217,23 @@ pub fn key_text(prefix: char, id: Id) -> String {
 }
 
 /// Writes the prefix and 13 digits of base 32 (RFC 4648 §7, lower case), which no spreadsheet takes for a number.
-fn write_key(prefix: char, id: Id, line: &mut Vec<u8>) {
+pub(super) fn write_key(prefix: char, id: Id, line: &mut Vec<u8>) {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     line.push(u8::try_from(prefix).unwrap_or(b'x'));
     let digits = (0..13).rev().map(|place| DIGITS[(id.cast_unsigned() >> (5 * place)) as usize % 32]);
     line.extend(digits);
 }
 
-/// Writes a text that no spreadsheet takes for a formula.
-fn write_guarded(text: &str, line: &mut Vec<u8>) {
-    if people_file::needs_apostrophe(text) {
-        line.push(b'\'');
-    }
-    let mut rest = text.as_bytes();
-    while let Some(at) = memchr::memchr(b'"', rest) {
-        line.extend_from_slice(&rest[..=at]);
-        line.push(b'"');
-        rest = &rest[at + 1..];
-    }
-    line.extend_from_slice(rest);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn heading(name: &str) -> Heading {
+        Heading { name: name.to_owned(), kind: ColumnType::Text }
+    }
+
     fn written(format: Format, cells: &[Cell<'_>]) -> String {
-        let columns = (0..cells.len()).map(|index| format!("c{index}")).collect();
+        let columns = (0..cells.len()).map(|index| heading(&format!("c{index}"))).collect();
         let mut writer = TableWriter::new(format, None, columns, Vec::new()).expect("begun");
         writer.row(cells).expect("written");
         String::from_utf8(writer.finish().expect("finished")).expect("UTF-8")
@@ -332,10 +271,10 @@ mod tests {
                 Ok(())
             }
         }
-        for format in [Format::Csv, Format::Ndjson] {
-            let mut written = TableWriter::new(format, None, vec!["a".to_owned()], FullDisk).map(|_| ());
-            if let Ok(mut writer) = TableWriter::new(format, None, vec!["a".to_owned()], FullDisk) {
-                written = writer.row(&[Cell::from("x".repeat(1 << 16).as_str())]);
+        for format in Format::ALL.iter().copied().filter(|format| format.is_available()) {
+            let mut written = TableWriter::new(format, None, vec![heading("a")], FullDisk).map(|_| ());
+            if let Ok(mut writer) = TableWriter::new(format, None, vec![heading("a")], FullDisk) {
+                written = writer.row(&[Cell::from("x".repeat(1 << 16).as_str())]).and_then(|()| writer.finish().map(drop));
             }
             assert_eq!(written.expect_err("a full disk").kind(), io::ErrorKind::StorageFull, "{format}");
         }
@@ -353,7 +292,7 @@ mod tests {
 
     #[test]
     fn excel_gets_a_mark_and_the_separators_of_the_language() {
-        let columns = || vec!["a".to_owned(), "b".to_owned()];
+        let columns = || vec![heading("a"), heading("b")];
         let cells = [Cell::Json(Value::from(-1.5)), Cell::Text("x;y".into())];
         for (lang, expected) in
             [(Lang::EN, "\"a\",\"b\"\r\n\"-1.5\",\"x;y\"\r\n"), (Lang::RU, "\"a\";\"b\"\r\n\"-1,5\";\"x;y\"\r\n")]

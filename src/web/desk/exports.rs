@@ -27,6 +27,7 @@ struct ExportsPage {
     visit: Visit,
     title: String,
     kinds: Vec<(&'static str, String)>,
+    formats: Vec<(&'static str, &'static str)>,
     campaigns: Vec<String>,
     chosen: String,
 }
@@ -35,7 +36,10 @@ struct ExportsPage {
 pub async fn ask(State(desk): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
     let campaigns = campaign::list(&desk.installation, &visit.actor).await?;
     let permitted = Kind::ALL.iter().filter(|kind| visit.may(export::action_of(**kind)));
+    let formats = [("csv", "CSV"), ("excel", "Excel"), ("ndjson", "NDJSON")].into_iter();
+    let parquet = Format::Parquet.is_available().then_some(("parquet", "Parquet"));
     let page = ExportsPage {
+        formats: formats.chain(parquet).collect(),
         title: visit.tr("desk-exports"),
         kinds: permitted.map(|kind| (kind.as_str(), visit.tr(said(*kind)))).collect(),
         campaigns: campaigns.into_iter().map(|row| row.name).collect(),
@@ -69,6 +73,7 @@ pub async fn file(
     let kind: Kind = kind.parse().map_err(|_| Refusal::unknown())?;
     let (format, excel) = match params.get("format") {
         "ndjson" => (Format::Ndjson, None),
+        "parquet" => (Format::Parquet, None),
         "excel" => (Format::Csv, Some(Excel::of(visit.frame.lang))),
         _ => (Format::Csv, None),
     };
@@ -82,10 +87,7 @@ pub async fn file(
     };
     let file = export::to_download(&desk.installation, &visit.actor, request).await?;
     let headers = [
-        (
-            CONTENT_TYPE,
-            if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" }.to_owned(),
-        ),
+        (CONTENT_TYPE, format.media_type().to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{kind}.{format}\"")),
     ];
     Ok((headers, body(file)).into_response())

@@ -1,5 +1,5 @@
-//! Cache of launched campaigns: list name and link destinations. Both are fixed at launch, so a redirect reads no database
-//! and works for erased recipients.
+//! Cache of launched campaigns: list name, brand and link destinations. The links are fixed at launch, so a redirect reads
+//! no database and works for erased recipients.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

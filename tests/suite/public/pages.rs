@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use sendoff::audience::list;
 use sendoff::content::brand::{self, BrandChange};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::TokenPurpose;
@@ -49,6 +50,25 @@ both!(every_response_has_security_headers_and_no_cookie, |fixture| {
         let loads_nothing = !reply.body.contains("http://") && !reply.body.contains("https://");
         assert!(is_message || (loads_nothing && !reply.body.contains("style=\"")), "{path}");
     }
+});
+
+both!(renamed_list_and_brand_are_shown_on_pages_of_ended_campaigns, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    sqlx::query("update campaign set state = 'finished'").execute(&mut *tx).await.expect("ended");
+    list::rename(&mut tx, fixture.workspace.id, "Новости", "Вести").await.expect("renamed");
+    tx.commit().await.expect("committed");
+    site.state.refresh().await.expect("refreshed");
+    let page = format!("/u/{}", site.token(0, TokenPurpose::Unsubscribe));
+    let body = site.get(&page).await.body;
+    assert!(body.contains("Вести") && !body.contains("Новости"), "{body}");
+
+    let change = BrandChange { name: Some("Rennet Ltd".to_owned()), ..BrandChange::default() };
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    brand::set(&mut tx, fixture.workspace.id, &change).await.expect("changed");
+    tx.commit().await.expect("committed");
+    site.state.refresh().await.expect("refreshed");
+    assert!(site.get(&page).await.body.contains("Rennet Ltd"));
 });
 
 both!(links_work_below_a_path_of_the_public_host, |fixture| {
