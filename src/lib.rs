@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audience;
+pub mod backup;
 pub mod campaign;
 pub mod cli;
 pub mod content;

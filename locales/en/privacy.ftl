@@ -64,3 +64,5 @@ invitation-text = You were removed from “{ $list }” of { $sender } by mistak
 
     If you do not, there is nothing to do: you get no further email. The link is valid for { $days } days.
 subscription-invited = An invitation to “{ $list }” was sent to { $address }. The address stays blocked until its owner presses the button behind the link, which is valid until { $until }.
+contact-copied = The copy is in { $folder }: { $files }. Hand it to that person alone, then delete it.
+contact-copy-occupied = { $folder } holds files already. Name an empty or a new folder.

@@ -98,6 +98,11 @@ pub async fn forget(conn: &mut Conn, user: Id) -> Result<u64> {
     Query::new("delete from session where user_id = :user").bind("user", user).execute(conn).await
 }
 
+/// Ends all sessions of everybody.
+pub async fn end_all(conn: &mut Conn) -> Result<u64> {
+    Query::new("delete from session").execute(conn).await
+}
+
 /// Deletes the sessions that have expired.
 pub async fn remove_expired(conn: &mut Conn, now: Millis) -> Result<()> {
     Query::new("delete from session where expires_at <= :now").bind("now", now).execute(conn).await.map(drop)

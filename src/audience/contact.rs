@@ -131,6 +131,12 @@ pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     row.map_or(Ok(0), |row| row.cell(0))
 }
 
+/// Number of contacts of all workspaces.
+pub async fn count_all(conn: &mut Conn) -> Result<i64> {
+    let row = Query::new("select count(*) from contact").fetch_optional(conn).await?;
+    row.map_or(Ok(0), |row| row.cell(0))
+}
+
 /// Finds contacts by the canonical forms of their addresses; in no particular order.
 pub async fn find_many(
     conn: &mut Conn,

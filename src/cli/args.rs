@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment, serve,
-    set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
+    backup, brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment,
+    serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -130,6 +130,10 @@ pub enum Command {
     },
     /// Move the data to PostgreSQL, or back to a folder
     Move(store_migration::Args),
+    /// Write an encrypted backup, also while campaigns are sent
+    Backup(backup::MakeArgs),
+    /// Restore a backup, or rehearse that; erasures that it lacks are repeated first
+    Restore(backup::RestoreArgs),
     /// Show, correct, restrict and erase a contact
     Contact {
         /// The command

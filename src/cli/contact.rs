@@ -1,5 +1,7 @@
 //! `sendoff contact ls | find | add | show | correct | restrict | unsuppress | erase`: the data of a contact and the contact's rights.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -11,6 +13,7 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::Actor;
 use crate::usecase::contact::{self, Correction, Urgency};
+use crate::usecase::contact_copy;
 use crate::usecase::contact_search::{self, Addition, ContactRow, Contacts, Membership};
 
 /// Commands for contacts.
@@ -64,6 +67,14 @@ pub enum Command {
     Show {
         /// The contact's email address
         address: String,
+    },
+    /// Write a copy of everything that is stored about a contact, as JSON and CSV
+    Copy {
+        /// The contact's email address
+        address: String,
+        /// The folder to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Correct a contact's data
     Correct {
@@ -152,6 +163,12 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let mut lines = vec![lang.tr("contact-stored")];
             outline(&stored, 0, &mut lines);
             Ok(Output::new(&stored, lang, lines.join("\n")))
+        }
+        Command::Copy { address, out } => {
+            let copied = contact_copy::write(installation, actor, &address, &out).await?;
+            let message = Message::new("contact-copied").with("folder", &copied.folder);
+            let message = message.with("files", copied.files.join(", "));
+            Ok(Output::new(&copied, lang, lang.translate(&message)))
         }
         Command::Correct { address, set, new } => {
             let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;

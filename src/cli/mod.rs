@@ -1,6 +1,7 @@
 //! The command line: one file a command group, which parses, calls a use case and prints its output.
 
 pub mod args;
+pub mod backup;
 pub mod brand;
 pub mod campaign;
 pub mod campaign_draft;
@@ -75,6 +76,9 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     if let Command::Move(args) = cli.command {
         return store_migration::run(config, &Actor::operator(NO_WORKSPACE), args, lang).await;
     }
+    if let Command::Restore(args) = cli.command {
+        return backup::restore(config, &Actor::operator(NO_WORKSPACE), args, lang).await;
+    }
     let installation = match cli.command {
         Command::Init => startup::create(config).await?,
         _ => startup::open(config).await?,
@@ -107,6 +111,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
             let actor = if command.needs_workspace() { actor? } else { operator };
             user::run(installation, &actor, command, lang).await
         }
+        Command::Backup(args) => backup::make(installation, &operator, args, lang).await,
         Command::Machine { command } => machine::run(installation, &operator, command, lang).await,
         Command::Serve(args) => Box::pin(serve::run(installation, args, lang, cli.json)).await,
         Command::Mail(args) => mail::run(installation, &operator, args, lang).await,
@@ -130,7 +135,9 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         }
         Command::SetAside { command } => set_aside::run(installation, &operator, command, lang).await,
         Command::Settings { command } => setting::run(installation, &operator, command, lang).await,
-        Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
+        Command::Demo(_) | Command::Move(_) | Command::Restore(_) => {
+            unreachable!("handled before an installation is opened")
+        }
     }
 }
 

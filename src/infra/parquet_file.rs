@@ -80,7 +80,8 @@ impl<W: Write + Send> ParquetFile<W> {
         let mut write = || {
             let mut group = self.writer.next_row_group()?;
             for column in columns {
-                let writer = group.next_column()?.ok_or_else(|| ParquetError::General("a column too many".to_owned()))?;
+                let writer =
+                    group.next_column()?.ok_or_else(|| ParquetError::General("a column too many".to_owned()))?;
                 column.write(writer)?;
             }
             group.close().map(drop)

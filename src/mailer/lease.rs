@@ -105,7 +105,7 @@ impl Lease {
         let recovered = recover_with(&mut tx, installation, &knowledge).await?;
         let recovered = Recovered { halted: halted.unwrap_or(0), ..recovered };
         let awaited = machine::list_awaited(&mut tx).await?;
-        let must_wait = installation.db.is_shared() && !awaited.is_empty();
+        let must_wait = !awaited.is_empty();
         if must_wait {
             delete(&mut tx, id).await?;
         }

@@ -13,10 +13,15 @@ use std::path::PathBuf;
 use sqlx::any::AnyRow;
 
 use crate::infra::atomic_file;
+use crate::infra::clock::Millis;
 use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+
+/// The folder id and the name under which the installation is awaited that a backup was made of.
+const LOST: Id = -1;
+const LOST_NAME: &str = "lost-installation";
 
 /// A data folder that has used the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +95,26 @@ pub async fn await_all(installation: &Installation, conn: &mut Conn, folder: Id)
         .await?;
     }
     Ok(())
+}
+
+/// Awaits the erasure log of the installation that a backup was made of: the backup lacks what was erased later.
+pub async fn await_lost(conn: &mut Conn, now: Millis) -> Result<()> {
+    Query::new(
+        "insert into awaited_report (folder_id, name, since)
+         values (:folder, :name, :now)
+         on conflict (folder_id) do nothing",
+    )
+    .bind("folder", LOST)
+    .bind("name", LOST_NAME)
+    .bind("now", now)
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Records that the erasures of the installation that a backup was made of were repeated.
+pub async fn report_lost(conn: &mut Conn) -> Result<()> {
+    report(conn, LOST).await
 }
 
 /// Records that a machine has repeated the erasures of its log.

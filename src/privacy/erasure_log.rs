@@ -77,7 +77,7 @@ pub fn read_from(installation: &Installation, from: u64) -> Result<(Vec<ErasureR
 }
 
 /// Reads the lines behind byte `from` of a log of this format. Returns them and the length of the log.
-pub(super) fn read_file(path: &Path, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
+pub fn read_file(path: &Path, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
     let mut bytes = Vec::new();
     let mut read = || -> std::io::Result<()> {
         let mut file = fs::File::open(path)?;

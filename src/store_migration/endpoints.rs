@@ -117,15 +117,7 @@ impl Endpoints {
 
     /// The tables to copy. Both stores must have the same.
     pub async fn tables(&self) -> Result<Vec<Table>> {
-        let copied = async |db: &Db| -> Result<Vec<Table>> {
-            let tables = db.all_tables().await?.into_iter();
-            Ok(tables.filter(|table| !STORE_TABLES.contains(&table.name.as_str())).collect())
-        };
-        let (source, target) = (copied(&self.source.db).await?, copied(&self.target.db).await?);
-        match source == target {
-            true => Ok(source),
-            false => Err(Message::new("move-schema").with("place", self.to.redacted()).internal()),
-        }
+        common_tables(&self.source.db, &self.target.db, &self.to.redacted()).await
     }
 
     /// Closes both databases and releases the locks.
@@ -133,6 +125,19 @@ impl Endpoints {
         drop(self._locks);
         self.source.db.close().await;
         self.target.db.close().await;
+    }
+}
+
+/// The tables to copy from one store to another, which must have the same. `place` names the other in an error.
+pub async fn common_tables(source: &Db, target: &Db, place: &str) -> Result<Vec<Table>> {
+    let copied = async |db: &Db| -> Result<Vec<Table>> {
+        let tables = db.all_tables().await?.into_iter();
+        Ok(tables.filter(|table| !STORE_TABLES.contains(&table.name.as_str())).collect())
+    };
+    let tables = copied(source).await?;
+    match tables == copied(target).await? {
+        true => Ok(tables),
+        false => Err(Message::new("move-schema").with("place", place).internal()),
     }
 }
 

@@ -25,11 +25,10 @@ use std::time::Duration;
 
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
-use crate::infra::db::Conn;
 use crate::infra::db::store_status::{self, StoreState};
 use crate::infra::db::table::Table;
+use crate::infra::db::{Conn, Db};
 use crate::infra::error::{Message, Result};
-use crate::infra::installation::Installation;
 use crate::infra::store_location::StoreLocation;
 
 pub use compare::TableChecksum;
@@ -140,7 +139,8 @@ async fn copy_until_equal(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -
             endpoints.set_source_state(StoreState::Closing).await?;
         }
         let since = endpoints.source.clock.today();
-        let checksums = copy_snapshot(endpoints, &tables, report).await?;
+        let (source, target) = (&endpoints.source.db, &endpoints.target.db);
+        let checksums = copy_snapshot(source, target, &tables, report).await?;
         endpoints.set_source_state(StoreState::Closing).await?;
         let erasures = catch_up::repeat_erasures(endpoints, since).await?;
         if catch_up::agree(endpoints, &tables).await? {
@@ -172,23 +172,24 @@ async fn wait_for_mailers(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -
     }
 }
 
-/// Copies a snapshot of the source and compares both stores until nothing differs.
-async fn copy_snapshot(
-    endpoints: &Endpoints,
+/// Copies the tables of a snapshot of the source and compares both stores until nothing differs.
+pub async fn copy_snapshot(
+    source: &Db,
+    target: &Db,
     tables: &[Table],
     report: &mut dyn FnMut(Step),
 ) -> Result<Vec<TableChecksum>> {
-    let mut snapshot = endpoints.source.db.read_snapshot().await?;
+    let mut snapshot = source.read_snapshot().await?;
     let mut rows = 0;
     for table in tables {
         rows += table.count(&mut snapshot).await?;
     }
     report(Step::Counted { rows });
-    copy::copy_tables(&mut snapshot, tables, &endpoints.target.db, report).await?;
-    endpoints.target.db.analyze().await?;
+    copy::copy_tables(&mut snapshot, tables, target, report).await?;
+    target.analyze().await?;
     let mut checksums = Vec::with_capacity(tables.len());
     for table in tables {
-        checksums.push(compare_until_equal(&mut snapshot, table, &endpoints.target, report).await?);
+        checksums.push(compare_until_equal(&mut snapshot, table, target, report).await?);
     }
     Ok(checksums)
 }
@@ -196,11 +197,11 @@ async fn copy_snapshot(
 async fn compare_until_equal(
     snapshot: &mut Conn,
     table: &Table,
-    target: &Installation,
+    target: &Db,
     report: &mut dyn FnMut(Step),
 ) -> Result<TableChecksum> {
     for _ in 0..MAX_COMPARISONS {
-        let (checksum, copied_again) = compare::compare_table(snapshot, table, &target.db, report).await?;
+        let (checksum, copied_again) = compare::compare_table(snapshot, table, target, report).await?;
         if copied_again == 0 {
             return Ok(checksum);
         }

@@ -23,6 +23,10 @@ crate::text_enum! {
         SearchTraces = "search_traces",
         /// Move the data to another store, cancel that, or wipe the old store.
         MigrateStore = "migrate_store",
+        /// Make a backup, or a key for backups.
+        MakeBackup = "make_backup",
+        /// Restore a backup, or rehearse that.
+        RestoreBackup = "restore_backup",
         /// List the lines that are set aside.
         ListSetAside = "list_set_aside",
         /// Process lines that are set aside again, or dismiss them.
@@ -202,6 +206,8 @@ impl Action {
             | Self::RotateTokenKey
             | Self::SearchTraces
             | Self::MigrateStore
+            | Self::MakeBackup
+            | Self::RestoreBackup
             | Self::ListSetAside
             | Self::SettleSetAside
             | Self::SendMail
@@ -295,6 +301,8 @@ mod tests {
         rotate_token_key O------
         search_traces O------
         migrate_store O------
+        make_backup O------
+        restore_backup O------
         list_set_aside O------
         settle_set_aside O------
         send_mail O------

@@ -76,10 +76,7 @@ impl HealthSnapshot {
             let events = set_aside::count(&mut conn, Queue::Event).await?;
             let requests = set_aside::count(&mut conn, Queue::Request).await?;
             let stats = stats::read(&mut conn, installation).await?;
-            let awaited = match installation.db.is_shared() {
-                true => machine::list_awaited(&mut conn).await?,
-                false => Vec::new(),
-            };
+            let awaited = machine::list_awaited(&mut conn).await?;
             let erasure = physical_erasure::due(installation).await?;
             Ok::<_, Error>((stats, ((events, requests), awaited, erasure)))
         };

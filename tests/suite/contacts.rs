@@ -1,14 +1,16 @@
 //! Contacts one by one (list, find, add), and names that change: lists and segments.
 
+use std::collections::BTreeMap;
+
 use sendoff::audience::consent::Basis;
 use sendoff::infra::error::Result;
 use sendoff::usecase::contact_search::{self, Added, Addition, Contacts};
-use sendoff::usecase::{list, segment};
+use sendoff::usecase::{contact, contact_copy, list, segment};
 use serde_json::json;
 
 use crate::erasure::erase;
 use crate::fixture::{Fixture, both};
-use crate::import::fixture::{find as contact, set_up};
+use crate::import::fixture::{find, set_up};
 
 async fn add(fixture: &Fixture, address: &str, set: &[(&str, &str)]) -> Result<Added> {
     let addition = Addition {
@@ -54,6 +56,35 @@ both!(contacts_are_added_listed_and_found, |fixture| {
     }
 });
 
+both!(a_copy_for_one_person_has_all_their_rows_as_json_and_tables, |fixture| {
+    let (installation, actor) = (&fixture.installation, &fixture.actor);
+    set_up(fixture, fixture.workspace.id).await;
+    add(fixture, "a@x.test", &[("имя", "=Анна, \"да\"")]).await.expect("added");
+    add(fixture, "b@x.test", &[]).await.expect("added");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("copy");
+
+    let copied = contact_copy::write(installation, actor, "A@X.test", &out).await.expect("copied");
+
+    let expected = ["data.json", "contact.csv", "subscriptions.csv", "consents.csv", "deliveries.csv", "events.csv"];
+    assert_eq!(copied.files, expected);
+    let rows = |name: &str| -> Vec<BTreeMap<String, String>> {
+        let text = std::fs::read_to_string(out.join(name)).expect("read");
+        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        reader.deserialize().map(|row| row.expect("CSV")).collect()
+    };
+    let contact = rows("contact.csv");
+    assert_eq!((contact[0]["address"].as_str(), contact[0]["имя"].as_str()), ("a@x.test", "'=Анна, \"да\""));
+    assert_eq!(rows("subscriptions.csv")[0]["list"], "Новости");
+    assert_eq!(rows("consents.csv")[0]["proof"], "form 17 of 5 May");
+    assert!(rows("events.csv").is_empty());
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out.join("data.json")).expect("read")).expect("JSON");
+    assert_eq!(json, contact::show(installation, actor, "a@x.test").await.expect("shown"));
+    let again = contact_copy::write(installation, actor, "b@x.test", &out).await.expect_err("occupied");
+    assert_eq!(again.message().key, "contact-copy-occupied");
+});
+
 both!(a_list_is_renamed_in_segments_too_and_a_segment_in_use_stays, |fixture| {
     let (installation, actor) = (&fixture.installation, &fixture.actor);
     set_up(fixture, fixture.workspace.id).await;
@@ -68,7 +99,7 @@ both!(a_list_is_renamed_in_segments_too_and_a_segment_in_use_stays, |fixture| {
     let renamed = list::rename(installation, actor, "Новости", "My \"news\"").await.expect("renamed");
     assert_eq!((renamed.list.as_str(), renamed.segments), ("My \"news\"", vec!["news".to_owned()]));
     assert_eq!(segment::count(installation, actor, "news").await.expect("counted").count, 1);
-    assert!(contact(fixture, "a@x.test").await.is_some());
+    assert!(find(fixture, "a@x.test").await.is_some());
 
     segment::remove(installation, actor, "news").await.expect("removed");
     assert!(segment::remove(installation, actor, "news").await.is_err());

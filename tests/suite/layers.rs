@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["mailer", "feedback"],
     &["privacy", "report"],
     &["store_migration"],
+    &["backup"],
     &["usecase"],
     &["web"],
     &["cli"],

@@ -3,6 +3,7 @@
 
 mod access;
 mod ahead;
+mod backup;
 mod campaign_drafts;
 mod canary;
 mod capture;

@@ -47,7 +47,8 @@ fn read(path: &Path) -> Vec<Row> {
         }
         other => panic!("{other:?}"),
     };
-    let row = |row: parquet::record::Row| row.get_column_iter().map(|(name, cell)| (name.clone(), value(cell))).collect();
+    let row =
+        |row: parquet::record::Row| row.get_column_iter().map(|(name, cell)| (name.clone(), value(cell))).collect();
     reader.get_row_iter(None).expect("rows").map(|found| row(found.expect("a row"))).collect()
 }
 
@@ -72,7 +73,9 @@ async fn people(fixture: &Fixture) {
         let field = Field::declare(name, kind).expect("a field");
         field::add(&fixture.installation, fixture.workspace.id, &field).await.expect("declared");
     }
-    for (address, note) in [("anna@example.org", "Анна, \"да\""), ("boris@example.org", "=1+1"), ("vera@example.org", "")] {
+    for (address, note) in
+        [("anna@example.org", "Анна, \"да\""), ("boris@example.org", "=1+1"), ("vera@example.org", "")]
+    {
         let values = [
             ("note", Value::from(note)),
             ("balance", Value::from(-5.25)),

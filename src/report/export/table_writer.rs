@@ -274,7 +274,8 @@ mod tests {
         for format in Format::ALL.iter().copied().filter(|format| format.is_available()) {
             let mut written = TableWriter::new(format, None, vec![heading("a")], FullDisk).map(|_| ());
             if let Ok(mut writer) = TableWriter::new(format, None, vec![heading("a")], FullDisk) {
-                written = writer.row(&[Cell::from("x".repeat(1 << 16).as_str())]).and_then(|()| writer.finish().map(drop));
+                written =
+                    writer.row(&[Cell::from("x".repeat(1 << 16).as_str())]).and_then(|()| writer.finish().map(drop));
             }
             assert_eq!(written.expect_err("a full disk").kind(), io::ErrorKind::StorageFull, "{format}");
         }
