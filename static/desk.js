@@ -138,7 +138,7 @@ for (const form of document.querySelectorAll("form.editing")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet small";
-    button.textContent = code.textContent;
+    button.textContent = code.dataset.label || code.textContent;
     button.addEventListener("click", () => {
       last.setRangeText(code.textContent, last.selectionStart, last.selectionEnd, "end");
       last.dispatchEvent(new Event("input", { bubbles: true }));

@@ -58,3 +58,68 @@ preview-light = Light
 preview-phone = Phone
 preview-text = Plain text
 preview-views = Ways to look at it
+media-add = Upload
+media-alt = Alternative text
+media-alt-all = Alternative text: what is to be seen, for those who do not see it
+media-alt-missing = Say what is to be seen, or tick that the picture is decorative.
+media-decorative = Decorative: it says nothing that the text does not
+media-describe = Save the text
+media-files = Files: choose some, or drop them here
+media-none = There are no pictures yet.
+media-nothing = Choose a file first.
+media-open = Upload and describe pictures
+media-refused = { $name }: { $why }
+media-remove = Remove
+media-remove-anyway = Remove it from these emails too
+media-title = Pictures
+media-undescribed = To be described
+media-what = PNG, JPEG, GIF or WebP. Each is made narrow enough for emails, and place, time and camera are removed from it. Whoever has its address can see it.
+picture-animation = A moving GIF may have { $limit } MB: mail programs load it whole. Make it shorter or smaller.
+picture-broken = The file is damaged, or is no picture. Open it, save it again and try once more.
+picture-gone = This picture is not there any more.
+picture-kind = This is no picture that mail programs show. Save it as PNG or JPEG.
+picture-large = The file has more than { $limit } MB. Save the picture smaller.
+picture-many = The workspace has { $limit } pictures. Remove some first.
+picture-moving-webp = Mail programs show no moving WebP. Save it as GIF.
+picture-pixels = The picture has { $width } × { $height } pixels, more than { $limit } million. Save it smaller.
+picture-svg = SVG can hold programs, and mail programs do not show it. Save the picture as PNG.
+picture-used = The picture is used by { $count ->
+    [one] a campaign
+   *[other] { $count } campaigns
+  }: { $campaigns }. Without it, also messages that were sent show its alternative text only.
+draft-mjml = <mjml> <mj-body> <mj-section> <mj-column> <mj-text>Write your news here.</mj-text> </mj-column> </mj-section> </mj-body> </mjml>
+mjml-attribute = Line { $line }: an element lacks the attribute “{ $what }”.
+mjml-element = Line { $line }: “{ $what }” may not stand here.
+mjml-end = Line { $line }: the MJML ends too early; an element is not closed.
+mjml-include = Line { $line }: mj-include loads other files and is not possible here. Write the content itself.
+mjml-root = Line { $line }: MJML begins with <mjml>.
+mjml-wrong = Line { $line }: the MJML is wrong at “{ $what }”.
+clicks-denominator = { $count ->
+    [one] The shares are of one message in which a link was followed.
+   *[other] The shares are of { $count } messages in which a link was followed.
+  } Programs that check links are counted like people.
+clicks-messages = Messages
+clicks-no-picture = The email cannot be shown with invented values.
+clicks-open = Clicks on the email
+clicks-share = Share
+clicks-title = Clicks on “{ $name }”
+clicks-total = All clicks
+clicks-unmeasured = Nothing was measured for this campaign.
+lint-client = “{ $construct }” is not shown by: { $clients }. See that the email is fine without it.
+lint-subject-phone = The subject has { $length } characters; phones show about { $shown }. What matters should stand first.
+link-certificate = The certificate of the server is not valid.
+link-private = Not asked: a private network, or an unusual port
+link-reached = Fine ({ $status })
+link-refused = The page is not there ({ $status })
+link-silent = The server does not answer.
+link-unresolved = There is no such server.
+links-again = Check again
+links-check = Check the links
+links-found = Found
+links-none = The email has no links that are the same for everyone.
+links-title = Links of “{ $name }”
+links-unchecked = { $count ->
+    [one] One link was not asked: it has a value of the recipient.
+   *[other] { $count } links were not asked: they have values of the recipient, or there are too many.
+  }
+mjml-open = Line { $line }: “{ $what }” is not closed, or something in it is not.

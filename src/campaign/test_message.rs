@@ -69,7 +69,7 @@ pub async fn compose(
 }
 
 /// A value for each field that shows where it stands: the field's name in brackets, the first choice, a round number.
-fn invented_values(fields: &[Field]) -> Values {
+pub fn invented_values(fields: &[Field]) -> Values {
     let value = |field: &Field| match field.kind {
         Kind::Text => json!(format!("[{}]", field.name)),
         Kind::Choice => json!(field.choices.first().cloned().unwrap_or_else(|| format!("[{}]", field.name))),

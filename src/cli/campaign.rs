@@ -24,7 +24,7 @@ use crate::usecase::schedule as times;
 /// Commands for campaigns.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read a campaign file (.md or .html); one of the same name that has not started is replaced
+    /// Read a campaign file (.md, .html or .mjml); one of the same name that has not started is replaced
     Add {
         /// The file
         file: PathBuf,

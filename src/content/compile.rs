@@ -14,7 +14,7 @@ use super::html::bounds::Exceeded;
 use super::html::changes::{Changes, line_of};
 use super::html::node::{self, Node};
 use super::html::value_encoding::encode_values;
-use super::html::{bounds, markdown, page, sanitize, to_text};
+use super::html::{bounds, markdown, mjml, page, sanitize, to_text};
 use super::layout::Page;
 use super::layout::element_style::{ElementStyle, split_headline};
 use super::link::{Link, LinkNumbering};
@@ -267,7 +267,6 @@ impl<'a> Compiler<'a> {
 
     /// The HTML and the plain text, with placeholders, and the measured links.
     fn bodies(&mut self, body: &str) -> Result<(String, String, Vec<Link>)> {
-        let is_page = self.source.format == Format::Html && page::is_page(body);
         let refuse = |exceeded: Exceeded, at: usize| {
             let line = body[..at].matches('\n').count() + 1;
             Message::new(exceeded.key).with("limit", exceeded.limit).with("line", line).invalid()
@@ -282,7 +281,15 @@ impl<'a> Compiler<'a> {
                     .map_err(|found| Message::new("markdown-condition-table").with("line", found.line).invalid())?
             }
             Format::Html => body.to_owned(),
+            Format::Mjml => mjml::to_html(body)
+                .map_err(|refused| {
+                    let line = body[..refused.at].matches('\n').count() + 1;
+                    refused.message.with("line", line).invalid()
+                })?
+                // The converter knows no language.
+                .replace("lang=\"und\"", &format!("lang=\"{}\"", self.context.lang)),
         };
+        let is_page = self.source.format != Format::Md && page::is_page(&html);
         bounds::check(&html).map_err(|exceeded| {
             let start = html[exceeded.at..].chars().take(20).collect::<String>();
             let at = if self.source.format == Format::Html { Some(exceeded.at) } else { body.find(&start) };

@@ -14,6 +14,8 @@ crate::text_enum! {
         Md = "md",
         /// HTML: a fragment for the layout, or a whole page that needs no layout.
         Html = "html",
+        /// MJML, which becomes a whole HTML page.
+        Mjml = "mjml",
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::client_support;
 use super::compiled_email::CompiledEmail;
 use super::email::{EmailContext, EmailSource};
 use super::foreign_tag;
@@ -22,6 +23,11 @@ const MAX_FOREIGN_TAGS: usize = 20;
 const MAX_LINK_WORDS: usize = 10;
 /// Characters of a subject; no mail program shows more.
 const MAX_SUBJECT: usize = 120;
+
+/// Characters of a subject that phones show.
+const SHOWN_ON_PHONES: usize = 40;
+/// Characters from which on a subject loses much on phones.
+const LONG_ON_PHONES: usize = 60;
 
 /// The warnings about an email, given one rendered sample.
 pub fn check(
@@ -43,15 +49,19 @@ pub fn check(
     }
     if length > MAX_SUBJECT {
         found.push(Message::new("lint-subject-long").with("length", length).with("limit", MAX_SUBJECT));
+    } else if length > LONG_ON_PHONES {
+        found.push(Message::new("lint-subject-phone").with("length", length).with("shown", SHOWN_ON_PHONES));
     }
     let (size, encoded) = (sample.html.len(), message::encoded_html_length(sample));
     if size.max(encoded) > MAX_HTML {
         let kilobytes = |bytes: usize| bytes.div_ceil(1_000);
         found.push(Message::new("lint-heavy").with("size", kilobytes(size)).with("encoded", kilobytes(encoded)));
     }
-    found.extend(image_warnings(&node::parse(&sample.html)));
-    found.extend(empty_links(&node::parse(&sample.html)));
-    found.extend(misleading_words(&node::parse(&sample.html)));
+    let nodes = node::parse(&sample.html);
+    found.extend(image_warnings(&nodes));
+    found.extend(empty_links(&nodes));
+    found.extend(misleading_words(&nodes));
+    found.extend(client_support::advice(&nodes));
     for link in email.links() {
         if is_private(&link.destination) {
             found.push(Message::new("lint-private").with("link", &link.destination));

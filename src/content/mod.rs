@@ -4,6 +4,8 @@
 //! one recipient, and [`mime_template`] writes the message from parts that were encoded once (`encoded_parts`).
 
 pub mod brand;
+pub mod click_overlay;
+mod client_support;
 mod compile;
 pub mod compiled_email;
 pub mod email;
@@ -16,6 +18,7 @@ pub mod link;
 pub mod lint;
 pub mod mime;
 pub mod mime_template;
+pub mod picture;
 pub mod renderer;
 mod template;
 

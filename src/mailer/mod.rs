@@ -15,6 +15,7 @@ pub mod keyed_tasks;
 pub mod lease;
 pub mod lease_freshness;
 pub mod limits;
+pub mod link_check;
 pub mod machine;
 pub mod mailer_context;
 pub mod postfix_log;

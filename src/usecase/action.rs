@@ -109,6 +109,10 @@ crate::text_enum! {
         RemoveCampaign = "remove_campaign",
         /// Show a campaign, or list the campaigns and series.
         ShowCampaign = "show_campaign",
+        /// List the pictures of emails.
+        ListPictures = "list_pictures",
+        /// Add, describe or remove a picture of emails.
+        ChangePictures = "change_pictures",
         /// Stop a series.
         StopSeries = "stop_series",
         /// Resume a series.
@@ -246,6 +250,7 @@ impl Action {
             | Self::RecallCampaign
             | Self::CancelCampaign
             | Self::RemoveCampaign
+            | Self::ChangePictures
             | Self::StopSeries
             | Self::ResumeSeries
             | Self::SettleUncertain
@@ -264,6 +269,7 @@ impl Action {
             | Self::ReadSegment
             | Self::ShowBrand
             | Self::ShowCampaign
+            | Self::ListPictures
             | Self::ShowRelay
             | Self::ListLanes
             | Self::ReadOverview => (Workspace, STAFF),
@@ -344,6 +350,8 @@ mod tests {
         cancel_campaign OOM----
         remove_campaign OOM----
         show_campaign OOMAAS-
+        list_pictures OOMAAS-
+        change_pictures OOM----
         stop_series OOM----
         resume_series OOM----
         list_uncertain OOM-AS-

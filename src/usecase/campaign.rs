@@ -51,6 +51,7 @@ impl Source {
         let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
             Some("md" | "markdown") => Format::Md,
             Some("html" | "htm") => Format::Html,
+            Some("mjml") => Format::Mjml,
             _ => return Err(Message::new("campaign-file-ending").invalid_field("file")),
         };
         let mut bytes = Vec::new();

@@ -247,6 +247,7 @@ fn endpoint(path: &str) -> &'static str {
         "u" => "unsubscribe",
         "p" => "preferences",
         "v" => "view",
+        "m" => "picture",
         "w" => "desk",
         "inbox" => "inbox",
         "static" => "static",

@@ -22,7 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::entering::{self, gate};
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
-use super::public::{invitation, preferences, track, unsubscribe, view};
+use super::public::{invitation, picture, preferences, track, unsubscribe, view};
 use super::refusal::Refusal;
 use super::state::WebState;
 use super::{asset, desk, health};
@@ -54,6 +54,7 @@ pub fn public(state: WebState) -> Router {
         .route("/p/{token}", preferences())
         .route("/p/{token}/", preferences())
         .route("/i/{token}", get(invitation::ask).post(invitation::accept))
+        .route("/m/{path}", get(picture::read))
         .route("/v/{token}", get(view::read))
         .route("/v/{token}/", get(view::read))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));

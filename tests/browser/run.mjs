@@ -205,7 +205,7 @@ try {
     "segment-rows": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent('(city = "Казань" or age > 18) and not opened(any, 90 days)')}`, 200],
     "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };
-  for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "exports",
+  for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "emails", "media", "exports",
     "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy", "help/segments",
     "help/words"]) {
     pages[path.replace("/", "-")] = [`${DESK}/w/main/${path}`, 200];
@@ -215,6 +215,7 @@ try {
     const text = await (await fetch(`${DESK}/w/main/${section}`)).text();
     const id = text.match(new RegExp(`${section}/(\\d+)"`))[1];
     pages[`${section}-one`] = [`${DESK}/w/main/${section}/${id}`, 200];
+    if (section === "campaigns") pages.revisions = [`${DESK}/w/main/campaigns/${id}/revisions`, 200];
     if (section === "campaigns") pages.preview = [`${DESK}/w/main/campaigns/${id}/preview?after=0`, 200];
     if (section === "campaigns") pages.recipients = [`${DESK}/w/main/campaigns/${id}/recipients?state=accepted`, 200];
     if (section === "people") pages.erase = [`${DESK}/w/main/people/${id}/erase`, 200];

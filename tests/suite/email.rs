@@ -5,6 +5,7 @@ mod bounds;
 mod bytes;
 mod layout;
 mod link;
+mod mjml;
 
 use sendoff::cli::brand::{self as command, Command};
 use sendoff::content::brand::{self, Brand, BrandChange};

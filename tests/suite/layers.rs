@@ -37,6 +37,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("tombstone", "audience/tombstone"),
     ("segment", "audience/segment/"),
     ("brand", "content/brand"),
+    ("picture", "content/picture"),
     ("campaign", "campaign/model"),
     ("campaign_content", "campaign/model/content"),
     ("campaign_revision", "campaign/revision"),

@@ -5,6 +5,7 @@ mod desk_calendar;
 mod desk_emails;
 mod desk_growth;
 mod desk_lists;
+mod desk_media;
 mod desk_pages;
 mod desk_privacy;
 mod desk_recipients;

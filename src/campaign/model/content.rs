@@ -43,6 +43,23 @@ pub async fn read_file(conn: &mut Conn, campaign: Id) -> Result<CampaignFile> {
     read_source(conn, campaign).await?.parse()
 }
 
+/// The names of the campaigns of a workspace whose file or frozen content holds this text, newest first.
+pub async fn campaigns_with(conn: &mut Conn, workspace: Id, text: &str) -> Result<Vec<String>> {
+    let rows = Query::new(
+        "select k.name
+           from campaign k
+           join campaign_content t on t.campaign_id = k.id
+          where k.workspace_id = :workspace
+            and ({position}(t.source, :text) > 0 or {position}(coalesce(t.frozen, ''), :text) > 0)
+          order by k.id desc",
+    )
+    .bind("workspace", workspace)
+    .bind("text", text)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| row.cell(0)).collect()
+}
+
 /// Reads the frozen content as JSON; `None` before the launch.
 pub async fn read_frozen(conn: &mut Conn, campaign: Id) -> Result<Option<String>> {
     let row = Query::new("select frozen from campaign_content where campaign_id = :campaign")

@@ -27,6 +27,15 @@ pub struct Exceeded {
 
 /// Checks HTML against the limits, in one pass.
 pub fn check(html: &str) -> Result<(), Exceeded> {
+    check_tags(html, false, MAX_ELEMENTS, MAX_NESTING)
+}
+
+/// Checks XML, in which every element ends, against these limits, in one pass.
+pub fn check_xml(xml: &str, max_elements: usize, max_nesting: usize) -> Result<(), Exceeded> {
+    check_tags(xml, true, max_elements, max_nesting)
+}
+
+fn check_tags(html: &str, is_xml: bool, max_elements: usize, max_nesting: usize) -> Result<(), Exceeded> {
     let (mut elements, mut open) = (0_usize, Vec::new());
     let mut at = 0;
     while let Some(found) = html[at..].find('<') {
@@ -53,14 +62,18 @@ pub fn check(html: &str) -> Result<(), Exceeded> {
             continue;
         }
         elements += 1;
-        if elements > MAX_ELEMENTS {
-            return exceeded("html-elements", MAX_ELEMENTS);
+        if elements > max_elements {
+            return exceeded("html-elements", max_elements);
         }
-        if !is_void(&name) && !OPTIONAL_END.contains(&name.as_str()) {
+        let is_open = match is_xml {
+            true => !html[..end].ends_with("/>"),
+            false => !OPTIONAL_END.contains(&name.as_str()),
+        };
+        if is_open && !is_void(&name) {
             open.push(name);
         }
-        if open.len() > MAX_NESTING {
-            return exceeded("html-nesting", MAX_NESTING);
+        if open.len() > max_nesting {
+            return exceeded("html-nesting", max_nesting);
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod conditional;
 pub mod css;
 pub mod markdown;
+pub mod mjml;
 pub mod node;
 pub mod page;
 pub mod sanitize;

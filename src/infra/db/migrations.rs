@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (46, "field labels", include_str!("../../../migrations/0046_field_label.sql")),
     (49, "reachable", include_str!("../../../migrations/0049_reachable.sql")),
     (53, "campaign revisions", include_str!("../../../migrations/0053_campaign_revision.sql")),
+    (54, "pictures", include_str!("../../../migrations/0054_picture.sql")),
     (59, "import ranges", include_str!("../../../migrations/0059_import_range.sql")),
     (60, "mailed reports", include_str!("../../../migrations/0060_mailed_report.sql")),
 ];

@@ -52,6 +52,7 @@ begin
              or (c.relname = 'campaign' and a.attname in ('name', 'reason'))
              or (c.relname = 'campaign_content' and a.attname in ('source', 'frozen'))
              or (c.relname = 'campaign_revision' and a.attname = 'source')
+             or (c.relname = 'picture' and a.attname in ('name', 'alt', 'content'))
              or (c.relname = 'link' and a.attname = 'destination')
              or (c.relname = 'list' and a.attname = 'name')
              or (c.relname = 'brand' and a.attname in ('name', 'address', 'logo'))

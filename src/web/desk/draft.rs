@@ -20,6 +20,7 @@ use crate::usecase::campaign::{Added, Saving};
 use crate::usecase::campaign_form::{self, DraftForm, SETTINGS};
 use crate::usecase::campaign_preview::{self, EmailPreview};
 use crate::usecase::field::FieldRow;
+use crate::usecase::picture::{self, PictureRow};
 use crate::usecase::{Action, field, gallery, list, relay, segment};
 use crate::web::form::Form;
 use crate::web::page::KeptBody;
@@ -84,6 +85,20 @@ const VIEWS: &[(&str, &str, &str)] = &[
     ("text", "preview-text", "part=text"),
 ];
 
+impl DraftPage {
+    /// How a picture is written in the email; `None` until it is described.
+    fn picture_source(&self, picture: &PictureRow) -> Option<String> {
+        match self.format.as_str() {
+            "md" => picture.markdown(),
+            "mjml" => picture.mjml(),
+            _ => picture.html(),
+        }
+    }
+}
+
+/// Pictures that the editor offers, newest first.
+const MAX_PICKED: usize = 40;
+
 /// What can be chosen for the settings of a draft.
 struct Choices {
     lists: Vec<String>,
@@ -96,6 +111,8 @@ struct Choices {
     tags: Vec<String>,
     /// Conditions to insert, one for each field.
     conditions: Vec<String>,
+    /// Pictures to insert.
+    pictures: Vec<PictureRow>,
 }
 
 impl Choices {
@@ -113,6 +130,7 @@ impl Choices {
             languages: Lang::ALL.iter().map(|lang| (lang.as_str().to_owned(), lang.name())).collect(),
             tags: fields.iter().map(tag_of).chain(PAGE_TAGS.iter().map(|tag| (*tag).to_owned())).collect(),
             conditions: fields.iter().map(condition_of).collect(),
+            pictures: picture::list(installation, actor).await?.into_iter().take(MAX_PICKED).collect(),
         })
     }
 }
@@ -172,14 +190,18 @@ async fn new_page(desk: &DeskState, visit: Visit, form: Form) -> Result<NewPage,
 
 /// `POST /campaigns/new`: with `template` the email is that of the gallery.
 pub async fn add(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
-    let format = if form.is("format", "html") { Format::Html } else { Format::Md };
+    let format = form.value("format").parse().unwrap_or(Format::Md);
     let mut given = given(&form);
     let body = match form.given("template") {
         Some(template) => {
             let lang = form.value("language").parse().unwrap_or(visit.frame.lang);
             gallery::find(&desk.installation, &visit.actor, template, lang).await?.body
         }
-        None => visit.tr(if format == Format::Html { "desk-draft-html" } else { "desk-draft-text" }),
+        None => visit.tr(match format {
+            Format::Md => "desk-draft-text",
+            Format::Html => "desk-draft-html",
+            Format::Mjml => "draft-mjml",
+        }),
     };
     given.push(("body", &body));
     match campaign_form::add(&desk.installation, &visit.actor, format, &given).await {

@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod campaigns;
 pub mod chart;
 pub mod chosen;
+pub mod clicks;
 pub mod compare;
 pub mod draft;
 pub mod events;
@@ -20,9 +21,11 @@ pub mod imports;
 pub mod inbox;
 pub mod installation;
 pub mod job;
+pub mod link_check;
 pub mod listing;
 pub mod lists;
 pub mod mailed_reports;
+pub mod media;
 pub mod people;
 pub mod person;
 pub mod privacy;
@@ -68,8 +71,9 @@ use crate::usecase::preflight::PreflightView;
 use crate::usecase::trace_search::Searched;
 use crate::web::page::Frame;
 
-/// The policy of an email in a frame: its own styles, pictures of the web, no script, no form.
-const EMAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; \
+/// The policy of an email in a frame: its own styles, pictures of the web and of an installation that is tried, no script, no form.
+const EMAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data: \
+                            http://localhost:* http://127.0.0.1:*; \
                             frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 /// The policy of an email whose pictures are not loaded.

@@ -8,10 +8,11 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    calendar, campaign, campaigns, chosen, compare, draft, exports, fields, gallery, growth, help, home, import_undo,
-    imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, revisions, segment,
-    segments, sender, series, team, users,
+    calendar, campaign, campaigns, chosen, compare, draft, exports, fields, growth, help, home, import_undo, imports,
+    installation, lists, mailed_reports, people, person, privacy, recipients, relays, segment, segments, sender,
+    series, team, users,
 };
+use super::{clicks, gallery, link_check, media, revisions};
 use crate::usecase::Action;
 use crate::web::state::WebState;
 
@@ -84,6 +85,8 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/revisions", A::ShowCampaign, get(revisions::list)),
         route("/campaigns/{id}/revisions/restore", A::AddCampaign, post(revisions::restore)),
         route("/campaigns/{id}/preview", A::PreflightCampaign, get(draft::preview)),
+        route("/campaigns/{id}/clicks", A::ShowCampaign, get(clicks::read)),
+        route("/campaigns/{id}/links", A::PreflightCampaign, post(link_check::check)),
         route("/campaigns/{id}/check", A::PreflightCampaign, get(campaign::check)),
         route("/campaigns/{id}/test", A::TestCampaign, post(campaign::test)),
         route("/campaigns/{id}/schedule", A::ScheduleCampaign, post(campaign::schedule)),
@@ -94,6 +97,11 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/recall", A::RecallCampaign, post(campaign::recall)),
         route("/campaigns/{id}/cancel", A::CancelCampaign, post(campaign::cancel)),
         route("/campaigns/{id}/settle", A::SettleUncertain, post(campaign::settle)),
+        route("/media", A::ListPictures, get(media::list)),
+        route("/media/file", A::ListPictures, get(media::file)),
+        route("/media/add", A::ChangePictures, post(media::add).layer(DefaultBodyLimit::max(media::UPLOAD_LIMIT))),
+        route("/media/describe", A::ChangePictures, post(media::describe)),
+        route("/media/remove", A::ChangePictures, post(media::remove)),
         route("/emails", A::ShowCampaign, get(gallery::list)),
         route("/emails/preview", A::ShowCampaign, get(gallery::preview)),
         route("/series", A::ShowCampaign, get(series::list)),

@@ -3,6 +3,7 @@
 
 pub mod campaign_cache;
 pub mod invitation;
+pub mod picture;
 pub mod preferences;
 pub mod state;
 pub mod stored_data;

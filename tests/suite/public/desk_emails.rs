@@ -1,6 +1,7 @@
 //! Tests of the pages of emails: the gallery, revisions, and the page that saves itself.
 
 use axum::http::StatusCode;
+use sendoff::campaign::launch;
 
 use super::desk_pages::{look, post, target};
 use super::fixture::WebFixture;
@@ -79,4 +80,21 @@ both!(page_saves_itself_and_overwrites_nobody, |fixture| {
     assert!(!look(&site, &editor).await.body.contains("Первый"));
     let gone = post(&site, &format!("{revisions}/restore"), &[("revision", "1")]).await;
     assert_eq!(gone.status, StatusCode::UNPROCESSABLE_ENTITY);
+});
+
+both!(clicks_are_drawn_on_the_email_of_a_measured_campaign, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let unmeasured = look(&site, &format!("/campaigns/{}/clicks", site.campaign)).await;
+    assert_eq!(unmeasured.status, StatusCode::SEE_OTHER);
+    let source = "+++\nname = \"measured\"\nlist = \"Offers\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Hi\"\n\
+                  tracking = \"individual\"\n+++\n[Shop](https://shop.example.org/a)\n\n[You](https://shop.example.org/{{ city }})\n";
+    let campaign = fixture.save_draft(fixture.workspace.id, site.offers.id, "measured", source).await;
+    launch::start(&fixture.installation, &campaign).await.expect("started");
+    let path = format!("/campaigns/{}/clicks", campaign.id);
+    let page = look(&site, &path).await.body;
+    assert!(page.contains("https://shop.example.org/a") && page.contains("0 %"), "{page}");
+    let email = look(&site, &format!("{path}?part=html")).await;
+    assert!(email.header("content-security-policy").is_some_and(|policy| policy.starts_with("sandbox;")));
+    assert_eq!(email.body.matches("<span class=\"click-share\">0 %</span>").count(), 2, "{}", email.body);
+    assert!(email.body.contains("href=\"#link-0\"") && !email.body.contains("/c/"), "{}", email.body);
 });
