@@ -100,8 +100,8 @@ fn a_lost_reply_recorded_as_untried_is_found_within_100_seeds() {
 }
 
 #[test]
-fn a_mark_age_counted_too_late_is_found_within_300_seeds() {
-    finds(Mistake::Of(Bug::MarkAgeFromRead), 300);
+fn a_mark_age_counted_too_late_is_found_within_1000_seeds() {
+    finds(Mistake::Of(Bug::MarkAgeFromRead), 1000);
 }
 
 #[test]
