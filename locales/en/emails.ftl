@@ -123,3 +123,4 @@ links-unchecked = { $count ->
    *[other] { $count } links were not asked: they have values of the recipient, or there are too many.
   }
 mjml-open = Line { $line }: “{ $what }” is not closed, or something in it is not.
+draft-picker-segments = Conditions of segments

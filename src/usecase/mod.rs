@@ -30,6 +30,7 @@ pub mod contact_copy;
 pub mod contact_search;
 pub mod contact_view;
 pub mod desk;
+pub mod email_condition;
 pub mod export;
 pub mod field;
 pub mod field_change;

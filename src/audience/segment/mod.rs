@@ -15,6 +15,7 @@ mod parse_error;
 mod resolve;
 mod rewrite;
 pub mod rows;
+mod template_condition;
 mod typed_expr;
 
 use std::collections::BTreeSet;
@@ -80,6 +81,11 @@ pub struct Expression {
 }
 
 impl Expression {
+    /// The same as a condition of an email; `None` where it asks for more than fields.
+    pub fn email_condition(&self) -> Option<String> {
+        template_condition::of(&self.tree)
+    }
+
     /// The SQL condition over a row `c` of `contact`. It reads no other table of the statement around it. It
     /// does not ask for the workspace, nor whether the contact may be mailed (`c.reachable`).
     pub fn condition(&self, now: Millis) -> Query {

@@ -19,6 +19,7 @@ use crate::infra::id::Id;
 use crate::usecase::campaign::{Added, Saving};
 use crate::usecase::campaign_form::{self, DraftForm, SETTINGS};
 use crate::usecase::campaign_preview::{self, EmailPreview};
+use crate::usecase::email_condition::{self, EmailCondition};
 use crate::usecase::field::FieldRow;
 use crate::usecase::picture::{self, PictureRow};
 use crate::usecase::{Action, field, gallery, list, relay, segment};
@@ -111,6 +112,8 @@ struct Choices {
     tags: Vec<String>,
     /// Conditions to insert, one for each field.
     conditions: Vec<String>,
+    /// Conditions to insert, one for each segment that can be one.
+    segment_conditions: Vec<EmailCondition>,
     /// Pictures to insert.
     pictures: Vec<PictureRow>,
 }
@@ -130,6 +133,7 @@ impl Choices {
             languages: Lang::ALL.iter().map(|lang| (lang.as_str().to_owned(), lang.name())).collect(),
             tags: fields.iter().map(tag_of).chain(PAGE_TAGS.iter().map(|tag| (*tag).to_owned())).collect(),
             conditions: fields.iter().map(condition_of).collect(),
+            segment_conditions: email_condition::list(installation, actor).await?,
             pictures: picture::list(installation, actor).await?.into_iter().take(MAX_PICKED).collect(),
         })
     }

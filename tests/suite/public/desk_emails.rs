@@ -98,3 +98,20 @@ both!(clicks_are_drawn_on_the_email_of_a_measured_campaign, |fixture| {
     assert_eq!(email.body.matches("<span class=\"click-share\">0 %</span>").count(), 2, "{}", email.body);
     assert!(email.body.contains("href=\"#link-0\"") && !email.body.contains("/c/"), "{}", email.body);
 });
+
+both!(segment_is_a_condition_of_an_email, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    for (name, expression) in
+        [("kazan", "city = \"КАЗАНЬ\""), ("active", "opened(any, 90 days)"), ("nowhere", "city is not set")]
+    {
+        post(&site, "/segments/save", &[("name", name), ("expression", expression)]).await;
+    }
+    let editor = draft(&site, &[("subject", "Зима"), ("format", "md")]).await;
+    let page = look(&site, &editor).await.body;
+    assert!(page.contains("{% if (city | lower) == &#34;казань&#34; %}"), "{page}");
+    assert!(page.contains("{% if city is not defined %}") && !page.contains("active</span>"), "{page}");
+    let body = "{% if (city | lower) == \"казань\" %}Здесь{% else %}Там{% endif %}\n";
+    post(&site, &editor, &[&SETTINGS[..], &[("subject", "Зима"), ("body", body)]].concat()).await;
+    let preview = look(&site, &editor.replace("/email", "/preview?part=text&after=0")).await.body;
+    assert!(preview.contains("Здесь") && !preview.contains("Там"), "{preview}");
+});
