@@ -42,7 +42,7 @@ pub enum Command {
         /// The language of the email, such as ru; that of the output by default
         #[arg(long, value_name = "TAG")]
         language: Option<String>,
-        /// Name <address> of the sender; that of the newest campaign by default
+        /// Name and address of the sender, as in an email; that of the newest campaign by default
         #[arg(long, value_name = "MAILBOX")]
         from: Option<String>,
     },

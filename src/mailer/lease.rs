@@ -14,7 +14,7 @@
 //! On SQLite a lock file keeps a second mailer out of the data folder, so every other lease is of a dead mailer. Since the
 //! lock file tells whether the mailer is alive, its lease does not expire, and an idle mailer writes nothing. On PostgreSQL
 //! the same lock tells a mailer that the last one of its own folder is dead; there an idle mailer, which holds nothing that
-//! others would have to recover, has a longer term ([`work`]).
+//! others would have to recover, has a longer term (`work`).
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Table writer: rows of cells as CSV or NDJSON ([`text_table`]) or as Parquet.
+//! Table writer: rows of cells as CSV or NDJSON (`text_table`) or as Parquet (`parquet_table`).
 
 use std::borrow::Cow;
 use std::fmt;
