@@ -21,7 +21,7 @@ backup-newer = { $file } was made by a newer version of Sendoff. Nothing was cha
 restore-occupied = { $data } holds an installation already. Nothing was changed. Name another folder with --data, or replace its database with --replace; its erasure log stays, and whoever was erased since stays erased.
 restore-other = The backup was made of another installation than the one in { $data }. Nothing was changed. Name another folder with --data.
 restore-other-journal = The erasure log in { $folder } belongs to another installation. Nothing was changed. Give the journal folder of the installation that the backup was made of.
-restore-no-log = { $file } has no erasures. Give the journal folder of the installation that the backup was made of.
+restore-no-log = { $file } is missing or has no erasures. Nothing was changed. Give the journal folder of the installation that the backup was made of.
 restore-database-used = { $place } holds data. Nothing was changed. Create an empty database and name it with --database.
 restore-done = The backup of { $time } is restored: { $place }, { $people ->
     [one] { $people } person

@@ -87,6 +87,18 @@ async fn bring_up_to_date(installation: &Installation, manifest: Manifest, later
     Ok(Prepared { manifest, erased, people, halted })
 }
 
+/// Checks that a folder that was named holds an erasure log: another folder would say that nobody has left.
+///
+/// # Errors
+/// Invalid field `journal` when it does not.
+pub fn check_journal(journal: &Path) -> Result<()> {
+    let log = journal.join(LOGS[0]);
+    if log.is_file() {
+        return Ok(());
+    }
+    Err(Message::new("restore-no-log").with("file", log.display()).invalid_field("journal"))
+}
+
 /// Replaces the logs of the copy by those of the folder, which know more. Logs of another installation are refused.
 fn take_logs(from: &Path, to: &Path) -> Result<()> {
     for name in LOGS {

@@ -159,6 +159,9 @@ pub async fn restore(
     if is_there && !request.replace {
         return Err(Message::new("restore-occupied").with("data", config.data.display()).conflict());
     }
+    if let Some(journal) = &request.journal {
+        restore::check_journal(journal)?;
+    }
     let data = config.data.clone();
     std::fs::create_dir_all(config.staging_dir()).map_err(Error::io(data.display()))?;
     let _locks = wipe::lock_unused(&data)?;

@@ -135,6 +135,11 @@ both!(restored_backup_with_its_journal_has_nobody_who_left, |fixture| {
     let away = Away::new(fixture).await;
     erase(fixture, 3..9).await;
     let folder = away.folder.path().join("restored");
+    let elsewhere = RestoreRequest { journal: Some(away.folder.path().to_owned()), ..away.request() };
+    let config = Config { data: folder.clone(), database: None };
+    let refused = backup::restore(config, &OPERATOR, &elsewhere, &mut |_| {}).await.expect_err("no log there");
+    assert_eq!(refused.message().key, "restore-no-log");
+    assert!(!folder.exists());
     let journal = Some(fixture.installation.config.journal_dir());
 
     let (restored, config, database) =
