@@ -1,5 +1,4 @@
 # Backups and their return.
-backup-bar = Copying
 backup-done = Backup written: { $file } ({ $people ->
     [one] { $people } person
    *[other] { $people } people

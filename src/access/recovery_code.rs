@@ -7,6 +7,8 @@ use subtle::ConstantTimeEq;
 
 use super::base32;
 
+use crate::infra::hex;
+
 /// Codes that a user gets at a time.
 const COUNT: usize = 10;
 /// Characters of a code, without hyphens.
@@ -49,7 +51,7 @@ fn normalize(text: &str) -> Option<String> {
 }
 
 fn digest(code: &str) -> String {
-    Sha256::digest(code.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(code.as_bytes()))
 }
 
 #[cfg(test)]

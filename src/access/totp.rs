@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::base32;
 use crate::infra::clock::Millis;
+use crate::infra::hex;
 
 /// How long a code is shown.
 const STEP: Millis = 30_000;
@@ -40,7 +41,7 @@ impl TotpSecret {
 
     /// The hexadecimal form, to be sealed.
     pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.0)
     }
 
     /// The secret as people type it into an authenticator program.

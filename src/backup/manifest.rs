@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Result};
+use crate::infra::hex;
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;
@@ -72,7 +73,7 @@ pub fn sum(folder: &Path, name: &str) -> Result<FileSum> {
             hash.update(&buffer[..count]);
             bytes += count as u64;
         }
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(&hash.finalize());
         Ok(FileSum { name: name.to_owned(), bytes, sha256 })
     };
     read().map_err(Error::io(path.display()))

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::print::{self, Bar, Output};
+use super::print::{self, Output};
+use super::store_migration::Bars;
 use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::store_migration::Step;
 use crate::usecase::Actor;
 use crate::usecase::backup::{self, Request, RestoreRequest};
 
@@ -111,40 +111,4 @@ pub async fn restore(config: Config, actor: &Actor, args: RestoreArgs, lang: Lan
         lines.push(lang.tr("restore-locked"));
     }
     Ok(Output::new(&restored, lang, lines.join("\n")))
-}
-
-/// One progress bar while rows are copied.
-struct Bars {
-    lang: Lang,
-    bar: Option<Bar>,
-    total: u64,
-    done: u64,
-}
-
-impl Bars {
-    fn new(lang: Lang) -> Self {
-        Self { lang, bar: None, total: 0, done: 0 }
-    }
-
-    fn show(&mut self, step: &Step) {
-        match step {
-            Step::Counted { rows } => {
-                self.total = *rows;
-                self.bar = Some(Bar::new(&self.lang.tr("backup-bar"), *rows));
-            }
-            Step::Copying { rows, .. } => {
-                self.done += rows;
-                if let Some(bar) = &mut self.bar {
-                    bar.set(self.done, self.total);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn finish(self) {
-        if let Some(bar) = self.bar {
-            bar.finish();
-        }
-    }
 }

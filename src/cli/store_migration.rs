@@ -42,7 +42,7 @@ pub async fn run(config: Config, actor: &Actor, args: Args, lang: Lang) -> Resul
         return Ok(Output::new(&cancelled, lang, lang.translate(&message)));
     }
     let request = Request { to: args.to, wipe_old: args.old == Some(Old::Wipe) };
-    let mut bars = Bars { lang, bar: None, total: 0, done: 0 };
+    let mut bars = Bars::new(lang);
     let migrated = store_migration::run(config, actor, &request, &mut |step| bars.show(&step)).await;
     bars.finish();
     let migrated = migrated?;
@@ -79,8 +79,8 @@ fn moved_lines(moved: &Moved, lang: Lang) -> Vec<String> {
     lines
 }
 
-/// One progress bar while rows are copied, and one while they are compared.
-struct Bars {
+/// One progress bar while rows are copied, and one while they are compared; of a move and of a backup.
+pub(super) struct Bars {
     lang: Lang,
     bar: Option<(&'static str, Bar)>,
     total: u64,
@@ -88,7 +88,11 @@ struct Bars {
 }
 
 impl Bars {
-    fn show(&mut self, step: &Step) {
+    pub(super) fn new(lang: Lang) -> Self {
+        Self { lang, bar: None, total: 0, done: 0 }
+    }
+
+    pub(super) fn show(&mut self, step: &Step) {
         match step {
             Step::Started => {}
             Step::WaitingForMailers => self.draw("move-waiting", 0),
@@ -110,7 +114,7 @@ impl Bars {
         }
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if let Some((_, bar)) = self.bar.take() {
             bar.finish();
         }

@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::{Message, Result};
+use crate::infra::hex;
 use crate::infra::id::Id;
 
 pub mod prepare;
@@ -100,7 +101,7 @@ pub async fn add(
     new: &Prepared,
     now: Millis,
 ) -> Result<Id> {
-    let digest: String = Sha256::digest(&new.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&Sha256::digest(&new.bytes));
     let query = Query::new("select id from picture where workspace_id = :workspace and digest = :digest");
     let known = query.bind("workspace", workspace).bind("digest", digest.as_str()).fetch_optional(&mut *conn).await?;
     if let Some(known) = known {
@@ -112,7 +113,7 @@ pub async fn add(
         return Err(Message::new("picture-many").with("limit", MAX_PICTURES).conflict());
     }
     let random: [u8; 16] = rand::rng().random();
-    let path: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = hex::encode(&random);
     Query::new(
         "insert into picture (id, workspace_id, path, digest, name, alt, kind, width, height, size, added_at, content)
          values (:id, :workspace, :path, :digest, :name, :alt, :kind, :width, :height, :size, :now, :content)",

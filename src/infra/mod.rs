@@ -10,6 +10,7 @@ pub mod error;
 pub mod export_register;
 pub mod failpoint;
 pub mod fsync;
+pub mod hex;
 pub mod i18n;
 pub mod id;
 pub mod id_range;

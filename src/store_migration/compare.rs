@@ -9,6 +9,7 @@ use crate::infra::db::table::Table;
 use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Db};
 use crate::infra::error::Result;
+use crate::infra::hex;
 use crate::store_migration::{Step, copy};
 
 /// Rows of a range: compared at a time, and copied again together.
@@ -67,6 +68,6 @@ pub async fn compare_table(
         }
         next = following;
     }
-    let checksum = source_hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let checksum = hex::encode(&source_hash.finalize());
     Ok((TableChecksum { table: table.name.clone(), rows, checksum }, copied_again))
 }

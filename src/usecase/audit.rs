@@ -21,20 +21,16 @@ pub fn record(actor: &Actor, action: Action, subject: Option<Id>) {
 
 /// Records that the actor was refused the action.
 pub fn record_refusal(actor: &Actor, action: Action) {
-    tracing::warn!(
-        target: "sendoff::audit",
-        action = action.as_str(),
-        role = actor.role.as_str(),
-        channel = actor.channel.as_str(),
-        workspace.id = actor.workspace,
-        user.id = actor.user,
-        "an action was refused"
-    );
+    warn(actor, action, None, "an action was refused");
 }
 
 /// Records that the actor tried the action and was refused, such as a sign-in with a wrong password. `subject` is the account,
 /// where there is one.
 pub fn record_refused_attempt(actor: &Actor, action: Action, subject: Option<Id>) {
+    warn(actor, action, subject, "an attempt was refused");
+}
+
+fn warn(actor: &Actor, action: Action, subject: Option<Id>, what: &'static str) {
     tracing::warn!(
         target: "sendoff::audit",
         action = action.as_str(),
@@ -43,6 +39,6 @@ pub fn record_refused_attempt(actor: &Actor, action: Action, subject: Option<Id>
         workspace.id = actor.workspace,
         user.id = actor.user,
         subject.id = subject,
-        "an attempt was refused"
+        "{what}"
     );
 }

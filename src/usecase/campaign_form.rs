@@ -10,6 +10,7 @@ use crate::campaign::model;
 use crate::campaign::{file_edit, headline, mistakes};
 use crate::content::email::Format;
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::hex;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
@@ -168,5 +169,5 @@ async fn stored(installation: &Installation, actor: &Actor, workspace: Id, id: I
 }
 
 fn version(text: &str) -> String {
-    Sha256::digest(text)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(text)[..8])
 }

@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
 
+use crate::infra::hex;
+
 /// A file that is compiled in.
 struct Asset {
     content: &'static str,
@@ -25,7 +27,7 @@ impl Asset {
     fn path(&self) -> &str {
         self.path.get_or_init(|| {
             let digest = Sha256::digest(self.content);
-            let hash: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex::encode(&digest[..6]);
             format!("/static/{hash}.{}", self.extension)
         })
     }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use crate::audience::address::Address;
 use crate::infra::clock::{Clock, Millis};
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::hex;
 use crate::infra::id::Ids;
 use crate::infra::installation::Installation;
 use crate::infra::private_file;
@@ -120,7 +121,7 @@ impl EmlStore {
 
     fn digest(&self, address: &Address) -> String {
         let digest = self.key.mac(&[b"folder", address.canonical().as_bytes()]);
-        digest[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&digest[..12])
     }
 
     fn names(&self) -> Result<Vec<String>> {

@@ -1,5 +1,7 @@
 //! Fixture: an installation with an administrator, and short forms of the use cases.
 
+use axum::body::Body;
+use axum::http::Method;
 use sendoff::access::throttle::Throttle;
 use sendoff::access::totp::TotpSecret;
 use sendoff::infra::error::{Error, Result};
@@ -9,8 +11,11 @@ use sendoff::usecase::setup::FirstUser;
 use sendoff::usecase::signed_in::SignedIn;
 use sendoff::usecase::team::NewAccount;
 use sendoff::usecase::{Actor, Role, account, session, setup, team};
+use sendoff::web::router;
+use sendoff::web::state::WebState;
 
 use crate::fixture::Fixture;
+use crate::public::fixture::{Reply, send};
 
 pub const ANNA: &str = "anna@example.org";
 pub const PASSWORD: &str = "violet-1910";
@@ -88,4 +93,17 @@ pub fn secret_of(text: &str) -> TotpSecret {
 
 pub fn key(error: Error) -> &'static str {
     error.message().key
+}
+
+/// A request to the desk with the cookie of a session, as a form of its own pages sends it.
+pub async fn send_as(state: &WebState, session: &str, method: Method, path: &str, form: &str) -> Reply {
+    let cookie = format!("session={session}");
+    let headers = [
+        ("host", "127.0.0.1:8025"),
+        ("cookie", cookie.as_str()),
+        ("accept-language", "en"),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    send(router::desk(state.clone()), method, path, &headers, Body::from(form.to_owned())).await
 }

@@ -1,27 +1,15 @@
 //! Page of the team, through the real router of the desk.
 
-use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::usecase::{Actor, Role, team};
-use sendoff::web::router;
 use sendoff::web::state::WebState;
 
-use super::fixture::{Staff, key};
+use super::fixture::{Staff, key, send_as};
 use crate::fixture::both;
-use crate::public::fixture::{Reply, send};
+use crate::public::fixture::Reply;
 
-/// A request with the cookie of a session.
 async fn ask(state: &WebState, session: &str, method: Method, path: &str, form: &str) -> Reply {
-    let cookie = format!("session={session}");
-    let headers = [
-        ("host", "127.0.0.1:8025"),
-        ("cookie", cookie.as_str()),
-        ("accept-language", "en"),
-        ("sec-fetch-site", "same-origin"),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
-    let path = format!("/w/main/settings/team{path}");
-    send(router::desk(state.clone()), method, &path, &headers, Body::from(form.to_owned())).await
+    send_as(state, session, method, &format!("/w/main/settings/team{path}"), form).await
 }
 
 both!(owner_invites_changes_roles_and_ends_access, |fixture| {
