@@ -1,6 +1,7 @@
 //! Restoring a backup. The copy is prepared aside, where nobody can send from it: the erasures that it lacks are repeated,
 //! running campaigns are paused, and staff sessions end. Only then it takes the place of the database.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ use crate::infra::id_range;
 use crate::infra::installation::Installation;
 use crate::infra::store_location::{SQLITE_FILE, beside};
 use crate::mailer::{machine, restore_guard};
-use crate::privacy::{canonical_upgrade, erasure_log, erasure_replay, physical_erasure};
+use crate::privacy::erasure_log::{self, ErasureRecord};
+use crate::privacy::{canonical_upgrade, erasure_replay, physical_erasure};
 use crate::store_migration::endpoints::{common_tables, is_unused};
 use crate::store_migration::{self, Step, progress};
 
@@ -189,9 +191,7 @@ pub async fn repeat_erasures(installation: &Installation, journal: &Path) -> Res
     if records.is_empty() {
         return Err(Message::new("restore-no-log").with("file", log.display()).invalid_field("journal"));
     }
-    let known = erasure_log::read_from(installation, 0)?.0;
-    let missing = records.into_iter().filter(|record| !known.contains(record)).collect();
-    erasure_log::append(installation, missing).await?;
+    erasure_log::append(installation, later_records(records, &erasure_log::read_from(installation, 0)?.0)).await?;
     let erased = erasure_replay::replay(installation).await?;
     let mut tx = installation.db.write().await?;
     machine::report_lost(&mut tx).await?;
@@ -199,9 +199,42 @@ pub async fn repeat_erasures(installation: &Installation, journal: &Path) -> Res
     Ok(erased)
 }
 
+/// What the log of the lost installation has behind the part that both logs share. The last line for a digest counts, so the
+/// order is kept. Who left or came back in the restored installation since is left out.
+fn later_records(lost: Vec<ErasureRecord>, own: &[ErasureRecord]) -> Vec<ErasureRecord> {
+    let shared = lost.iter().zip(own).take_while(|(one, other)| one == other).count();
+    let key = |record: &ErasureRecord| (record.workspace, record.list, record.digest);
+    let since: HashSet<_> = own[shared..].iter().map(key).collect();
+    lost.into_iter().skip(shared).filter(|record| !since.contains(&key(record))).collect()
+}
+
 fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path.display())(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::privacy::erasure_log::LIFTED;
+
+    fn record(person: u8, reason: &str) -> ErasureRecord {
+        ErasureRecord { workspace: 1, list: 0, digest: [person; 32], day: 20_000, reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn later_records_keep_their_order_without_those_of_people_known_better_since() {
+        let shared = [record(1, "erased"), record(2, "erased")];
+        // Person 1 came back and left again on one day; 3 came back, and has left the restored installation since.
+        let later =
+            [record(1, LIFTED), record(1, "erased"), record(3, "erased"), record(3, LIFTED), record(4, "erased")];
+        let lost = [&shared[..], &later].concat();
+        let own = [&shared[..], &[record(3, "erased")]].concat();
+
+        assert_eq!(later_records(lost.clone(), &own), [later[0].clone(), later[1].clone(), later[4].clone()]);
+        assert_eq!(later_records(lost.clone(), &[]), lost);
+        assert!(later_records(shared.to_vec(), &shared).is_empty());
     }
 }
