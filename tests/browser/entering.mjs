@@ -60,6 +60,8 @@ async function check(page, name) {
 
 // Types into the field that has the focus, and goes on to the next.
 async function type(page, ...texts) {
+  // The browser gives the focus to the first field in its own time after the page has loaded.
+  await page.waitForFunction(() => document.activeElement.matches("input"));
   for (const text of texts) {
     await page.keyboard.type(text);
     await page.keyboard.press("Tab");
@@ -141,7 +143,9 @@ try {
       await type(page, PASSWORD);
       await page.keyboard.type(recovery);
       await page.keyboard.press("Enter");
-      await page.waitForSelector(".done");
+      await page.waitForSelector(".done").catch(async (error) => {
+        throw new Error(`the second factor is still there: ${await page.textContent("main")}`, { cause: error });
+      });
     }
     await page.goto(`${DESK}/w/main/settings/team`);
     await page.fill("form.fields input[name=email]", `${name}@example.org`);
