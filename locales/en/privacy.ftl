@@ -66,3 +66,9 @@ invitation-text = You were removed from “{ $list }” of { $sender } by mistak
 subscription-invited = An invitation to “{ $list }” was sent to { $address }. The address stays blocked until its owner presses the button behind the link, which is valid until { $until }.
 contact-copied = The copy is in { $folder }: { $files }. Hand it to that person alone, then delete it.
 contact-copy-occupied = { $folder } holds files already. Name an empty or a new folder.
+
+log-line-damaged = { $file }, line { $line }: the line is damaged
+log-line-changed = { $file }, line { $line }: the line was changed after it was written
+log-line-missing = { $file }, line { $line }: the line does not follow the one before; lines were removed, put in or moved
+log-end-missing = lines are missing at the end: the newest is number { $newest }, it should be number { $expected }
+log-head-missing = { $file } is missing or was not written by this installation, so it cannot be checked that no lines are missing at the end

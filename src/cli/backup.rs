@@ -53,7 +53,7 @@ pub struct RestoreArgs {
 /// Makes a backup or a key.
 pub async fn make(installation: &Installation, actor: &Actor, args: MakeArgs, lang: Lang) -> Result<Output> {
     if let Some(file) = args.new_key {
-        let made = backup::make_key(installation, actor, &file)?;
+        let made = backup::make_key(installation, actor, &file).await?;
         let message = Message::new("backup-key-made").with("file", &made.identity).with("key", &made.recipient);
         return Ok(Output::new(&made, lang, lang.translate(&message)));
     }

@@ -187,7 +187,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             Ok(added(&gallery::begin(installation, actor, &new).await?, lang))
         }
         Command::Templates => {
-            let rows = gallery::list(actor, lang)?;
+            let rows = gallery::list(installation, actor, lang).await?;
             let line = |row: &GalleryRow| format!("{:<14} {}", row.template, row.subject);
             Ok(Output::new(&rows, lang, rows.iter().map(line).collect::<Vec<_>>().join("\n")))
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::infra::chained_log::ChainedLog;
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::db::Db;
@@ -34,6 +35,10 @@ pub struct Installation {
     pub keys: Arc<Keyring>,
     /// Signs and verifies the tokens in messages.
     pub signer: Signer,
+    /// Who did what: actions of users, recipients and the engine.
+    pub audit_log: ChainedLog,
+    /// What was erased, when and why, for acts of destruction.
+    pub destruction_log: ChainedLog,
     /// State of the mailers of this process.
     pub mailer_status: MailerStatus,
     /// The panics that this process has caught.
@@ -124,6 +129,8 @@ impl Installation {
     /// The installation of an open database. Its ids differ from each other, but are not claimed in the database.
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
+        let log = |name| ChainedLog::new(config.journal_dir(), name, keys.tombstone.clone());
+        let (audit_log, destruction_log) = (log("audit"), log("destruction"));
         let (ids, keys) = (Ids::new(clock.clone()), Arc::new(keys));
         Self {
             config,
@@ -133,6 +140,8 @@ impl Installation {
             clock,
             keys,
             signer,
+            audit_log,
+            destruction_log,
             mailer_status: MailerStatus::default(),
             panics: PanicCounter::default(),
             waiting_hits: WaitingHits::default(),

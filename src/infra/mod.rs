@@ -2,6 +2,7 @@
 //! translations. It knows nothing of campaigns.
 
 pub mod atomic_file;
+pub mod chained_log;
 pub mod clock;
 pub mod config;
 pub mod db;

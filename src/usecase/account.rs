@@ -40,13 +40,13 @@ struct SealedFactor {
 
 /// Changes name and language of the user who asks.
 pub async fn change_profile(installation: &Installation, actor: &Actor, name: &str, lang: Option<Lang>) -> Result<()> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let user = permit.user.ok_or_else(signed_out)?;
     let name = user::check_name(name)?;
     let mut tx = installation.db.write().await?;
     user::set_profile(&mut tx, user, name, lang).await?;
     tx.commit().await?;
-    permit.audit(user);
+    permit.audit(user).await;
     Ok(())
 }
 
@@ -63,7 +63,7 @@ pub async fn change_password(
     new: &str,
     browser: &Browser<'_>,
 ) -> Result<Entered> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
     password::check(new, &[&verified.name, &verified.email.expose()])?;
     let hash = password::hash(new, password::Queue::Known).await?;
@@ -74,13 +74,13 @@ pub async fn change_password(
     let entered = session::enter(installation, &mut tx, verified.id, browser, now).await?;
     tx.commit().await?;
     throttle.succeed(counted);
-    permit.audit(verified.id);
+    permit.audit(verified.id).await;
     Ok(entered)
 }
 
 /// A new secret for the second factor of the user who asks. Nothing changes before [`confirm_second_factor`].
 pub async fn begin_second_factor(installation: &Installation, actor: &Actor) -> Result<PendingFactor> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let id = permit.user.ok_or_else(signed_out)?;
     permit.skip_audit();
     describe(installation, id, &TotpSecret::generate()).await
@@ -88,7 +88,7 @@ pub async fn begin_second_factor(installation: &Installation, actor: &Actor) -> 
 
 /// The second factor that a form shows again.
 pub async fn reopen_second_factor(installation: &Installation, actor: &Actor, sealed: &str) -> Result<PendingFactor> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let id = permit.user.ok_or_else(signed_out)?;
     permit.skip_audit();
     let secret = unseal(installation, id, sealed).ok_or_else(|| Message::new("second-factor-expired").conflict())?;
@@ -109,7 +109,7 @@ pub async fn confirm_second_factor(
     current: &str,
     code: &str,
 ) -> Result<Vec<String>> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
     let secret =
         unseal(installation, verified.id, sealed).ok_or_else(|| Message::new("second-factor-expired").conflict())?;
@@ -125,7 +125,7 @@ pub async fn confirm_second_factor(
     user::set_second_factor(installation, &mut tx, verified.id, Some(&factor)).await?;
     tx.commit().await?;
     throttle.succeed(counted);
-    permit.audit(verified.id);
+    permit.audit(verified.id).await;
     Ok(codes)
 }
 
@@ -141,7 +141,7 @@ pub async fn renew_recovery_codes(
     current: &str,
     code: &str,
 ) -> Result<Vec<String>> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
     let codes = recovery_code::generate();
     let mut tx = installation.db.write().await?;
@@ -155,7 +155,7 @@ pub async fn renew_recovery_codes(
     user::set_second_factor(installation, &mut tx, verified.id, Some(&factor)).await?;
     tx.commit().await?;
     throttle.succeed(counted);
-    permit.audit(verified.id);
+    permit.audit(verified.id).await;
     Ok(codes)
 }
 
@@ -171,7 +171,7 @@ pub async fn remove_second_factor(
     current: &str,
     code: &str,
 ) -> Result<()> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
     let mut tx = installation.db.write().await?;
     let locked = lock_unchanged(installation, &mut tx, &verified).await?;
@@ -179,13 +179,13 @@ pub async fn remove_second_factor(
     user::set_second_factor(installation, &mut tx, verified.id, None).await?;
     tx.commit().await?;
     throttle.succeed(counted);
-    permit.audit(verified.id);
+    permit.audit(verified.id).await;
     Ok(())
 }
 
 /// The name of the user of a link to choose a password; `None` for a link that is not valid.
 pub async fn find_by_link(installation: &Installation, actor: &Actor, token: &str) -> Result<Option<String>> {
-    let permit = actor.permit(Action::ChoosePassword)?;
+    let permit = actor.permit(installation, Action::ChoosePassword).await?;
     let Some(token) = SecretToken::parse(token) else { return Ok(None) };
     let mut conn = installation.db.read().await?;
     let found = setup_link::find(&mut conn, LinkPurpose::Password, &token, installation.clock.now()).await?;
@@ -203,7 +203,7 @@ pub async fn find_by_link(installation: &Installation, actor: &Actor, token: &st
 ///
 /// `Conflict` when the link is not valid, `Invalid` for the field `password`.
 pub async fn choose_password(installation: &Installation, actor: &Actor, token: &str, new: &str) -> Result<()> {
-    let permit = actor.permit(Action::ChoosePassword)?;
+    let permit = actor.permit(installation, Action::ChoosePassword).await?;
     let invalid = || Message::new("password-link-invalid").conflict();
     let token = SecretToken::parse(token).ok_or_else(invalid)?;
     let now = installation.clock.now();
@@ -217,7 +217,7 @@ pub async fn choose_password(installation: &Installation, actor: &Actor, token: 
     setup_link::spend(&mut tx, LinkPurpose::Password, &token, now).await?.ok_or_else(invalid)?;
     set_password(&mut tx, id, &hash).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(())
 }
 
@@ -232,7 +232,7 @@ pub async fn enter_by_link(
     token: &str,
     browser: &Browser<'_>,
 ) -> Result<Entered> {
-    let permit = actor.permit(Action::SignIn)?;
+    let permit = actor.permit(installation, Action::SignIn).await?;
     let invalid = || Message::new("login-link-invalid").conflict();
     let token = SecretToken::parse(token).ok_or_else(invalid)?;
     let now = installation.clock.now();
@@ -244,7 +244,7 @@ pub async fn enter_by_link(
     }
     let entered = session::enter(installation, &mut tx, id, browser, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(entered)
 }
 

@@ -107,7 +107,7 @@ pub async fn run(
     request: &Request,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<BackedUp> {
-    let permit = actor.permit(Action::MakeBackup)?;
+    let permit = actor.permit(installation, Action::MakeBackup).await?;
     let recipients = keys::recipients(&request.recipients)?;
     let is_folder = request.to.is_dir();
     if request.keep_days.is_some() && !is_folder {
@@ -122,7 +122,7 @@ pub async fn run(
         Some(days) => rotation::remove_old(&request.to, days, installation.clock.now())?,
         None => Vec::new(),
     };
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(BackedUp {
         file: to.display().to_string(),
         bytes: made.bytes,
@@ -133,10 +133,10 @@ pub async fn run(
 }
 
 /// Makes a key pair for backups. The private key belongs on another machine.
-pub fn make_key(installation: &Installation, actor: &Actor, file: &Path) -> Result<KeyMade> {
-    let permit = actor.permit(Action::MakeBackup)?;
+pub async fn make_key(installation: &Installation, actor: &Actor, file: &Path) -> Result<KeyMade> {
+    let permit = actor.permit(installation, Action::MakeBackup).await?;
     let recipient = keys::generate(file, &installation.config.data)?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(KeyMade { recipient, identity: file.display().to_string() })
 }
 
@@ -152,7 +152,7 @@ pub async fn restore(
     request: &RestoreRequest,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Restored> {
-    let permit = actor.permit(Action::RestoreBackup)?;
+    let permit = actor.permit_outside(Action::RestoreBackup)?;
     let config = config.resolve()?;
     let identities = keys::identities(&request.identity)?;
     let is_there = config.is_initialized();
@@ -186,7 +186,7 @@ pub async fn restore(
     physical_erasure::mark_all_pending(&installation)?;
     let place = installation.config.store_location()?.redacted();
     installation.db.close().await;
-    permit.audit(None);
+    permit.audit_at(&installation.config, None).await;
     Ok(Restored {
         made_at: prepared.manifest.made_at,
         people: prepared.people,
@@ -200,11 +200,11 @@ pub async fn restore(
 /// Repeats the erasures of the journal of the lost installation in one that was restored without it. Returns how many
 /// people were erased.
 pub async fn repeat_erasures(config: Config, actor: &Actor, journal: &Path) -> Result<u64> {
-    let permit = actor.permit(Action::RestoreBackup)?;
+    let permit = actor.permit_outside(Action::RestoreBackup)?;
     let installation = startup::open(config).await?;
     let erased = restore::repeat_erasures(&installation, journal).await;
     installation.db.close().await;
-    permit.audit(None);
+    permit.audit_at(&installation.config, None).await;
     erased
 }
 
@@ -216,7 +216,7 @@ pub async fn rehearse(
     backup: Option<(&Path, &Path)>,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Rehearsed> {
-    let permit = actor.permit(Action::RestoreBackup)?;
+    let permit = actor.permit_outside(Action::RestoreBackup)?;
     let installation = startup::open(config).await?;
     let staging = Staging::claim(&installation.config.staging_dir())?;
     let folder = staging.folder().join("data");
@@ -234,7 +234,7 @@ pub async fn rehearse(
     let prepared = restore::prepare(&file, identities, &folder, &later, installation.clock.clone()).await?;
     drop(staging);
     installation.db.close().await;
-    permit.audit(None);
+    permit.audit_at(&installation.config, None).await;
     Ok(Rehearsed {
         made_at: prepared.manifest.made_at,
         people: prepared.people,

@@ -29,19 +29,19 @@ impl From<Brand> for BrandView {
 
 /// Shows the brand.
 pub async fn show(installation: &Installation, actor: &Actor) -> Result<BrandView> {
-    let permit = actor.permit(Action::ShowBrand)?;
+    let permit = actor.permit(installation, Action::ShowBrand).await?;
     let brand = brand::get(&mut *installation.db.read().await?, permit.workspace).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(brand.into())
 }
 
 /// Changes what `change` names and returns the brand.
 pub async fn set(installation: &Installation, actor: &Actor, change: &BrandChange) -> Result<BrandView> {
-    let permit = actor.permit(Action::ChangeBrand)?;
+    let permit = actor.permit(installation, Action::ChangeBrand).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     let brand = brand::set(&mut tx, permit.workspace, change).await?;
     tx.commit().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(brand.into())
 }

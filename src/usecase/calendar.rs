@@ -82,7 +82,7 @@ fn date<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
 /// # Errors
 /// Invalid field `month` or `zone`.
 pub async fn read(installation: &Installation, actor: &Actor, month: &str, zone: &str) -> Result<Calendar> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaigns = model::list(&mut conn, permit.workspace).await?;
     let newest = campaigns.iter().filter(|campaign| campaign.zone.is_some()).max_by_key(|campaign| campaign.id);

@@ -149,7 +149,7 @@ pub struct Started {
 /// Reads a campaign file and saves the draft; the file of a campaign of the same name that has not started is replaced, and
 /// a scheduled one keeps its time. The email must compile.
 pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     // Saving it is audited.
     permit.skip_audit();
     save(installation, actor, source, Saving::ByHand).await
@@ -157,7 +157,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
 
 /// [`add`], for a page that may save by itself. Each change is kept as a revision.
 pub(super) async fn save(installation: &Installation, actor: &Actor, source: &Source, saving: Saving) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     let now = installation.clock.now();
     let parsed = CampaignFile::parse_all(&source.text, source.format);
     let mut tx = installation.db.write().await?;
@@ -205,7 +205,7 @@ pub(super) async fn save(installation: &Installation, actor: &Actor, source: &So
     };
     revision::record(&mut tx, &saved, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(Added {
         at: campaign.starts_at.or_else(|| first_start(&file.schedule, now)),
         name: file.name,
@@ -243,7 +243,7 @@ pub async fn test(
     to: &str,
     persona: Option<&str>,
 ) -> Result<TestSent> {
-    let permit = actor.permit(Action::TestCampaign)?;
+    let permit = actor.permit(installation, Action::TestCampaign).await?;
     let address = |text: &str, field: &str| {
         Address::parse(text).map_err(|fault| {
             Message::new("address-wrong").with_message("why", Message::new(fault.key())).invalid_field(field)
@@ -257,7 +257,7 @@ pub async fn test(
     let eligible = relay_selection::eligible_relays(&relays, message.relay.as_deref(), &message.from);
     let relay = eligible.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &message.sender, &to, &message.bytes).await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     Ok(TestSent { to: to.expose(), subject: message.subject, bytes: message.bytes.len(), answer })
 }
 
@@ -275,7 +275,7 @@ pub async fn start(
     options: &StartOptions,
     progress: impl FnMut(u64, u64),
 ) -> Result<Started> {
-    let permit = actor.permit(Action::StartCampaign)?;
+    let permit = actor.permit(installation, Action::StartCampaign).await?;
     let mut campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
     let is_startable = campaign.is_startable();
     if let Some(until) = &options.until {
@@ -295,18 +295,18 @@ pub async fn start(
     }
     let launched = launch::start(installation, &campaign).await?;
     installation.mailer_status.wake();
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     Ok(Started { campaign: CampaignView::of(installation, campaign.id).await?, launched })
 }
 
 /// Pauses a campaign; messages in flight are completed. A scheduled campaign does not start while it is paused.
 pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
-    let permit = actor.permit(Action::PauseCampaign)?;
+    let permit = actor.permit(installation, Action::PauseCampaign).await?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
     transition::pause(&mut tx, &campaign, &Message::new(PAUSED_BY_USER).pack()).await?;
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     CampaignView::of(installation, campaign.id).await
 }
 
@@ -326,7 +326,7 @@ pub async fn resume(
     until: Option<&str>,
     refused: bool,
 ) -> Result<CampaignView> {
-    let permit = actor.permit(Action::ResumeCampaign)?;
+    let permit = actor.permit(installation, Action::ResumeCampaign).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
@@ -354,37 +354,37 @@ pub async fn resume(
     }
     tx.commit().await?;
     installation.mailer_status.wake();
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     CampaignView::of(installation, campaign.id).await
 }
 
 /// Cancels a campaign; deliveries not sent are skipped.
 pub async fn cancel(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
-    let permit = actor.permit(Action::CancelCampaign)?;
+    let permit = actor.permit(installation, Action::CancelCampaign).await?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
     lifecycle::cancel(&mut tx, &campaign, installation.clock.now()).await?;
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     CampaignView::of(installation, campaign.id).await
 }
 
 /// Shows the numbers, times and lanes of a campaign.
 pub async fn show(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     CampaignView::of(installation, campaign.id).await
 }
 
 /// Lists the campaigns.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<CampaignRow>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaigns = model::list(&mut conn, permit.workspace).await?;
     // Opens and clicks are counted for one campaign at a time; a list has none.
     let summaries = summary::read_stored(&mut conn, &campaigns).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(campaigns.into_iter().zip(summaries).map(|(campaign, summary)| CampaignRow::new(campaign, summary)).collect())
 }
 
@@ -396,7 +396,7 @@ pub async fn progress(
     name: &str,
     rate: &mut RateEstimator,
 ) -> Result<ProgressView> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = model::find_by_name(&mut conn, permit.workspace, name).await?;
     permit.skip_audit();

@@ -46,7 +46,7 @@ impl StoredFile {
 /// # Errors
 /// `Conflict` for a campaign whose messages were sent, and for the draft of a series that runs.
 pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> Result<Removed> {
-    let permit = actor.permit(Action::RemoveCampaign)?;
+    let permit = actor.permit(installation, Action::RemoveCampaign).await?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
     series::remove_stopped(&mut tx, &campaign).await?;
@@ -54,7 +54,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
     launch_count::remove(&mut tx, campaign.id).await?;
     revision::remove(&mut tx, campaign.id).await?;
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     Ok(Removed { removed: campaign.name })
 }
 
@@ -63,7 +63,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
 /// # Errors
 /// `Conflict` when a campaign of that name exists.
 pub async fn duplicate(installation: &Installation, actor: &Actor, name: &str, new: &str) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     let stored = read_file(installation, actor, name).await?;
     let known = model::list(&mut *installation.db.read().await?, permit.workspace).await?;
     if known.iter().any(|campaign| campaign.name == new.trim()) {
@@ -77,11 +77,11 @@ pub async fn duplicate(installation: &Installation, actor: &Actor, name: &str, n
 
 /// Reads the file of a campaign as it was added.
 pub async fn read_file(installation: &Installation, actor: &Actor, name: &str) -> Result<StoredFile> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = model::find_by_name(&mut conn, permit.workspace, name).await?;
     let source = content::read_source(&mut conn, campaign.id).await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     let editable = campaign.is_startable();
     Ok(StoredFile { name: campaign.name, format: source.format, text: source.text, id: campaign.id, editable })
 }

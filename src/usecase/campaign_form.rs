@@ -51,7 +51,7 @@ pub struct DraftForm {
 /// # Errors
 /// `NotFound` for a campaign of another workspace.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<DraftForm> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let stored = stored(installation, actor, permit.workspace, id).await?;
     // Reading the file is audited.
     permit.skip_audit();
@@ -76,7 +76,7 @@ pub async fn save(
     read_from: Option<&str>,
     saving: Saving,
 ) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     let stored = stored(installation, actor, permit.workspace, id).await?;
     // Adding it is audited.
     permit.skip_audit();
@@ -105,7 +105,7 @@ pub async fn add(
     format: Format,
     given: &[(&str, &str)],
 ) -> Result<(Added, Id)> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     let name = given.iter().find(|(key, _)| *key == "name").map_or("", |(_, name)| name.trim());
     let known = model::list(&mut *installation.db.read().await?, permit.workspace).await?;
     if known.iter().any(|campaign| campaign.name == name) {
@@ -121,7 +121,7 @@ pub async fn add(
 
 /// The sender of the newest campaign, for the next one; empty without one.
 pub async fn last_sender(installation: &Installation, actor: &Actor) -> Result<String> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let newest = model::list(&mut conn, permit.workspace).await?.into_iter().max_by_key(|campaign| campaign.id);
     permit.skip_audit();

@@ -29,7 +29,7 @@ pub struct EmailPreview {
 /// # Errors
 /// `NotFound` for a campaign of another workspace.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id, after: Option<Id>) -> Result<EmailPreview> {
-    let permit = actor.permit(Action::PreflightCampaign)?;
+    let permit = actor.permit(installation, Action::PreflightCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = model::find(&mut conn, id).await?.filter(|campaign| campaign.workspace == permit.workspace);
     let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").not_found())?;
@@ -50,7 +50,7 @@ pub async fn read(installation: &Installation, actor: &Actor, id: Id, after: Opt
         Err(error) if error.is_user_error() => (None, Some(error.message())),
         Err(error) => return Err(error),
     };
-    permit.audit(persona.as_ref().map(|contact| contact.id));
+    permit.audit(persona.as_ref().map(|contact| contact.id)).await;
     Ok(EmailPreview {
         message,
         problem,

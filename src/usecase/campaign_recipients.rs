@@ -69,7 +69,8 @@ pub async fn list(
     after: Id,
     limit: Option<i64>,
 ) -> Result<Recipients> {
-    let permit = actor.permit(if limit.is_some() { Action::ExportContacts } else { Action::ListContacts })?;
+    let permit =
+        actor.permit(installation, if limit.is_some() { Action::ExportContacts } else { Action::ListContacts }).await?;
     campaign_report::find_name(installation, actor, campaign).await?;
     let limit = limit.unwrap_or(USUAL_LIMIT);
     let mut conn = installation.db.read().await?;
@@ -77,7 +78,7 @@ pub async fn list(
     let has_more = found.len() as i64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or_default());
     let next = found.last().map(|one| one.id).filter(|_| has_more);
-    permit.audit(campaign);
+    permit.audit(campaign).await;
     Ok(Recipients { recipients: found.into_iter().map(row).collect(), next })
 }
 

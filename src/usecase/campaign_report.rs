@@ -35,7 +35,7 @@ const LARGE: i64 = 20_000;
 /// # Errors
 /// `NotFound` when the workspace has none with this key.
 pub async fn is_large(installation: &Installation, actor: &Actor, id: Id) -> Result<bool> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = find(&mut conn, permit.workspace, id).await?;
     let stored = summary::read_stored(&mut conn, &[campaign]).await?;
@@ -48,7 +48,7 @@ pub async fn is_large(installation: &Installation, actor: &Actor, id: Id) -> Res
 /// # Errors
 /// As for [`is_large`].
 pub async fn count_events(installation: &Installation, actor: &Actor, id: Id) -> Result<EventNumbers> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = find(&mut conn, permit.workspace, id).await?;
     let summary = summary::read(&mut conn, &campaign).await?;
@@ -66,7 +66,7 @@ pub async fn read(
     id: Id,
     events: Option<EventNumbers>,
 ) -> Result<CampaignReport> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let (mut conn, now) = (installation.db.read().await?, installation.clock.now());
     let campaign = find(&mut conn, permit.workspace, id).await?;
     let summary = match events {
@@ -99,7 +99,7 @@ pub async fn read(
 /// # Errors
 /// `NotFound` when the workspace has none with this key.
 pub async fn find_name(installation: &Installation, actor: &Actor, id: Id) -> Result<String> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let campaign = find(&mut *installation.db.read().await?, permit.workspace, id).await?;
     permit.skip_audit();
     Ok(campaign.name)

@@ -50,7 +50,7 @@ pub struct Revisions {
 /// # Errors
 /// `NotFound` for a campaign of another workspace.
 pub async fn list(installation: &Installation, actor: &Actor, id: Id) -> Result<Revisions> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let campaign = need(model::find(&mut conn, id).await?, permit.workspace)?;
     let stored = revision::list(&mut conn, id).await?;
@@ -73,7 +73,7 @@ pub async fn list(installation: &Installation, actor: &Actor, id: Id) -> Result<
             current: is_current,
         });
     }
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(Revisions { editable: campaign.is_startable(), name: campaign.name, revisions })
 }
 
@@ -88,7 +88,7 @@ pub async fn compare(
     from: Option<Id>,
     to: Option<Id>,
 ) -> Result<Vec<Line>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     need(model::find(&mut conn, id).await?, permit.workspace)?;
     let old = match from {
@@ -99,7 +99,7 @@ pub async fn compare(
         Some(to) => revision::read(&mut conn, id, to).await?.ok_or_else(gone)?.text,
         None => content::read_source(&mut conn, id).await?.text,
     };
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(line_diff::compare(&old, &new))
 }
 
@@ -108,7 +108,7 @@ pub async fn compare(
 /// # Errors
 /// `NotFound` as for [`compare`], and what [`campaign::add`] refuses, as after a field was renamed.
 pub async fn restore(installation: &Installation, actor: &Actor, id: Id, from: Id) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     let source = {
         let mut conn = installation.db.read().await?;
         need(model::find(&mut conn, id).await?, permit.workspace)?;

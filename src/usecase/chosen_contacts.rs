@@ -54,7 +54,7 @@ pub struct Changed {
 /// # Errors
 /// Invalid fields, named like those of one added contact.
 pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joining: &Joining) -> Result<Changed> {
-    let permit = actor.permit(Action::AddContact)?;
+    let permit = actor.permit(installation, Action::AddContact).await?;
     import::refuse_blank(&[
         ("--list", &joining.list),
         ("--source", &joining.source),
@@ -92,7 +92,7 @@ pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joinin
         consent::record(&mut tx, &installation.ids, workspace, list.id, &new, evidence, now).await?;
     }
     tx.commit().await?;
-    permit.audit(list.id);
+    permit.audit(list.id).await;
     Ok(Changed { changed: new.len(), unchanged: known.len(), kept_out })
 }
 
@@ -107,7 +107,7 @@ pub async fn leave(
     list: &str,
     people: Option<usize>,
 ) -> Result<Changed> {
-    let permit = actor.permit(Action::EraseContact)?;
+    let permit = actor.permit(installation, Action::EraseContact).await?;
     let mut conn = installation.db.read().await?;
     let list = list::need(&mut conn, permit.workspace, list).await?;
     let found = contact::find_of_workspace(&mut conn, permit.workspace, at_most(ids)?).await?;
@@ -128,13 +128,13 @@ pub async fn leave(
     let changed = erased.iter().filter(|erased| **erased != Erased::Nothing).count();
     // What remains of the bytes stays pending and is removed in the background.
     super::contact::remove_bytes(installation, super::contact::Urgency::Usual).await;
-    permit.audit(list.id);
+    permit.audit(list.id).await;
     Ok(Changed { changed, unchanged: found.len() - changed.min(found.len()), kept_out: 0 })
 }
 
 /// Number of the contacts that are on a list, which [`leave`] asks for.
 pub async fn count_on_list(installation: &Installation, actor: &Actor, ids: &[Id], list: &str) -> Result<usize> {
-    let permit = actor.permit(Action::ListContacts)?;
+    let permit = actor.permit(installation, Action::ListContacts).await?;
     let mut conn = installation.db.read().await?;
     let list = list::need(&mut conn, permit.workspace, list).await?;
     let found = contact::find_of_workspace(&mut conn, permit.workspace, at_most(ids)?).await?;
@@ -144,7 +144,7 @@ pub async fn count_on_list(installation: &Installation, actor: &Actor, ids: &[Id
 
 /// Restricts the processing of contacts: the data stay and are used for nothing.
 pub async fn restrict(installation: &Installation, actor: &Actor, ids: &[Id]) -> Result<Changed> {
-    let permit = actor.permit(Action::RestrictContact)?;
+    let permit = actor.permit(installation, Action::RestrictContact).await?;
     let mut tx = installation.db.write().await?;
     let found = lock(&mut tx, permit.workspace, ids).await?;
     let mut changed = Changed::default();
@@ -156,18 +156,18 @@ pub async fn restrict(installation: &Installation, actor: &Actor, ids: &[Id]) ->
     }
     tx.commit().await?;
     for contact in &found {
-        permit.audit(contact.id);
+        permit.audit(contact.id).await;
     }
     Ok(changed)
 }
 
 /// Reads contacts for a file.
 pub async fn read(installation: &Installation, actor: &Actor, ids: &[Id]) -> Result<Contacts> {
-    let permit = actor.permit(Action::ExportContacts)?;
+    let permit = actor.permit(installation, Action::ExportContacts).await?;
     let mut conn = installation.db.read().await?;
     let found = contact::find_of_workspace(&mut conn, permit.workspace, at_most(ids)?).await?;
     let contacts = contact_search::page(&mut conn, found, LIMIT as i64).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(contacts)
 }
 

@@ -46,7 +46,7 @@ pub struct LinkShare {
 /// # Errors
 /// `NotFound` for a campaign of another workspace, and for one without anything measured.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<ClickMap> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let found = model::find(&mut conn, id).await?.filter(|campaign| campaign.workspace == permit.workspace);
     let campaign = found.ok_or_else(|| Message::new("campaign-gone").not_found())?;

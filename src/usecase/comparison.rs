@@ -30,7 +30,7 @@ pub struct ComparedCampaign {
 
 /// Reads campaigns in the order of their names.
 pub async fn compare(installation: &Installation, actor: &Actor, names: &[String]) -> Result<Vec<ComparedCampaign>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let mut compared = Vec::with_capacity(names.len());
     for name in names {
@@ -46,6 +46,6 @@ pub async fn compare(installation: &Installation, actor: &Actor, names: &[String
             summary,
         });
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(compared)
 }

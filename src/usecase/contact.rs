@@ -88,7 +88,7 @@ pub struct ErasedContact {
 
 /// Shows everything that is stored about a contact, as one JSON object (the right of access, GDPR article 15).
 pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> Result<Value> {
-    let permit = actor.permit(Action::ShowContact)?;
+    let permit = actor.permit(installation, Action::ShowContact).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let mut conn = installation.db.read().await?;
     let contact = find(&mut conn, permit.workspace, &address).await?;
@@ -98,7 +98,7 @@ pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> 
             *value = (*value == 1).into();
         }
     }
-    permit.audit(contact.id);
+    permit.audit(contact.id).await;
     Ok(stored)
 }
 
@@ -113,7 +113,7 @@ pub async fn correct(
     address: &str,
     correction: &Correction,
 ) -> Result<Corrected> {
-    let permit = actor.permit(Action::CorrectContact)?;
+    let permit = actor.permit(installation, Action::CorrectContact).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let new = correction.address.as_deref().map(parse).transpose()?;
     if correction.set.is_empty() && new.is_none() {
@@ -155,7 +155,7 @@ pub async fn correct(
     correction_log::record(installation, &mut tx, permit.workspace, old).await?;
     tx.commit().await?;
     let pending = remove_bytes(installation, Urgency::Usual).await;
-    permit.audit(contact.id);
+    permit.audit(contact.id).await;
     Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address: changed.address })
 }
 
@@ -171,13 +171,13 @@ pub async fn unrestrict(installation: &Installation, actor: &Actor, address: &st
 
 /// Lifts the suppression of a contact whose mailbox did not exist. Nothing changes for a contact that is not suppressed.
 pub async fn unsuppress(installation: &Installation, actor: &Actor, address: &str) -> Result<Unsuppressed> {
-    let permit = actor.permit(Action::UnsuppressContact)?;
+    let permit = actor.permit(installation, Action::UnsuppressContact).await?;
     let address = parse(address)?;
     let mut tx = installation.db.write().await?;
     let contact = find(&mut tx, permit.workspace, &address).await?;
     let unsuppressed = hard_bounce::lift(&mut tx, contact.id).await?;
     tx.commit().await?;
-    permit.audit(contact.id);
+    permit.audit(contact.id).await;
     Ok(Unsuppressed { unsuppressed, address })
 }
 
@@ -188,7 +188,7 @@ async fn set_restriction(
     restricted: bool,
 ) -> Result<Restricted> {
     let action = if restricted { Action::RestrictContact } else { Action::UnrestrictContact };
-    let permit = actor.permit(action)?;
+    let permit = actor.permit(installation, action).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let mut tx = installation.db.write().await?;
     let contact = find_locked(&mut tx, permit.workspace, &address).await?;
@@ -197,7 +197,7 @@ async fn set_restriction(
         false => subscription::unrestrict(&mut tx, contact.id).await?,
     };
     tx.commit().await?;
-    permit.audit(contact.id);
+    permit.audit(contact.id).await;
     Ok(Restricted { restricted, subscriptions, address })
 }
 
@@ -209,7 +209,7 @@ pub async fn erase(
     address: &str,
     urgency: Urgency,
 ) -> Result<ErasedContact> {
-    let permit = actor.permit(Action::EraseContact)?;
+    let permit = actor.permit(installation, Action::EraseContact).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let began = installation.clock.now();
     let (mut id, mut removed) = (None, BTreeMap::new());
@@ -220,7 +220,7 @@ pub async fn erase(
     let erased = erasure::erase(installation, permit.workspace, &address, Reason::Erased, None).await?;
     let pending = remove_bytes(installation, urgency).await;
     tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
-    permit.audit(id);
+    permit.audit(id).await;
     let scrubbed = pending.is_none();
     let unsearchable_files = file_erasure::list_unsearchable(installation);
     let erased = erased == Erased::Contact;

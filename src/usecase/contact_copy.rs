@@ -34,7 +34,7 @@ pub struct Copied {
 /// Conflict for a folder that holds files already.
 pub async fn write(installation: &Installation, actor: &Actor, address: &str, folder: &Path) -> Result<Copied> {
     // The read is audited.
-    actor.permit(Action::ShowContact)?.skip_audit();
+    actor.permit(installation, Action::ShowContact).await?.skip_audit();
     let stored = contact::show(installation, actor, address).await?;
     fs::create_dir_all(folder).map_err(Error::io(folder.display()))?;
     if fs::read_dir(folder).map_err(Error::io(folder.display()))?.next().is_some() {

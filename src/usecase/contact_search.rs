@@ -106,7 +106,7 @@ pub async fn list(
     after: Id,
     limit: i64,
 ) -> Result<Contacts> {
-    let permit = actor.permit(Action::ListContacts)?;
+    let permit = actor.permit(installation, Action::ListContacts).await?;
     let browse = Browse { list: on, state: None, order: Order::Oldest, after, limit };
     // Browsing is audited.
     permit.skip_audit();
@@ -115,7 +115,7 @@ pub async fn list(
 
 /// Lists contacts of one list or of all, in an order.
 pub async fn browse(installation: &Installation, actor: &Actor, browse: &Browse<'_>) -> Result<Contacts> {
-    let permit = actor.permit(Action::ListContacts)?;
+    let permit = actor.permit(installation, Action::ListContacts).await?;
     let mut conn = installation.db.read().await?;
     let list = match browse.list {
         Some(name) => Some(list::need(&mut conn, permit.workspace, name).await?.id),
@@ -126,13 +126,13 @@ pub async fn browse(installation: &Installation, actor: &Actor, browse: &Browse<
     let page = contact::Page { list, state, order, after, limit: limit + 1 };
     let found = contact::page(&mut conn, permit.workspace, page).await?;
     let contacts = self::page(&mut conn, found, limit).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(contacts)
 }
 
 /// Finds contacts whose address or a text of whose fields contains `text`, in any case.
 pub async fn find(installation: &Installation, actor: &Actor, text: &str, limit: i64) -> Result<Contacts> {
-    let permit = actor.permit(Action::ListContacts)?;
+    let permit = actor.permit(installation, Action::ListContacts).await?;
     let text = text.trim();
     if text.is_empty() {
         return Err(Message::new("contact-find-blank").invalid_field("text"));
@@ -141,7 +141,7 @@ pub async fn find(installation: &Installation, actor: &Actor, text: &str, limit:
     let mut conn = installation.db.read().await?;
     let found = contact::search(&mut conn, permit.workspace, text, limit + 1).await?;
     let contacts = page(&mut conn, found, limit).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(contacts)
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -
 ///
 /// `Conflict` for an address under a tombstone, or one that is on the list.
 pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition) -> Result<Added> {
-    let permit = actor.permit(Action::AddContact)?;
+    let permit = actor.permit(installation, Action::AddContact).await?;
     import::refuse_blank(&[
         ("--list", &addition.list),
         ("--source", &addition.source),
@@ -230,7 +230,7 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
     let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
     consent::record(&mut tx, &installation.ids, workspace, list.id, &[id], evidence, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(Added { new, list: list.name })
 }
 

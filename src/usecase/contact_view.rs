@@ -13,12 +13,12 @@ use crate::privacy::subject_access::{self, SubjectData};
 /// # Errors
 /// `NotFound` when the workspace has no such contact.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<SubjectData> {
-    let permit = actor.permit(Action::ShowContact)?;
+    let permit = actor.permit(installation, Action::ShowContact).await?;
     let mut conn = installation.db.read().await?;
     let found = contact::get_of_workspace(&mut conn, permit.workspace, id).await?;
     let found = found.ok_or_else(|| Message::new("desk-person-gone").not_found())?;
     let data = subject_access::collect(&mut conn, &found).await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(data)
 }
 

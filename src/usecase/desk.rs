@@ -57,7 +57,7 @@ pub struct FirstStep {
 
 /// The first steps of a workspace; none once a campaign was launched.
 pub async fn first_steps(installation: &Installation, actor: &Actor) -> Result<Vec<FirstStep>> {
-    let permit = actor.permit(Action::ReadOverview)?;
+    let permit = actor.permit(installation, Action::ReadOverview).await?;
     let mut conn = installation.db.read().await?;
     permit.skip_audit();
     let campaigns = model::list(&mut conn, permit.workspace).await?;
@@ -88,7 +88,7 @@ const COUNTED_AT_ONCE: i64 = 20_000;
 
 /// Reads the overview of the workspace. What takes long to count comes from `counts`.
 pub async fn overview(installation: &Installation, actor: &Actor, counts: &SlowCounts) -> Result<WorkspaceOverview> {
-    let permit = actor.permit(Action::ReadOverview)?;
+    let permit = actor.permit(installation, Action::ReadOverview).await?;
     let mut conn = installation.db.read().await?;
     let mut budget = COUNTED_AT_ONCE;
     let overview = WorkspaceOverview {

@@ -24,7 +24,7 @@ pub struct EmailCondition {
 /// The segments that ask for nothing but fields, each as a condition that an email can have. The email keeps the condition as it
 /// is now, whatever becomes of the segment.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<EmailCondition>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let mut conn = installation.db.read().await?;
     let context = frozen_content::email_context(&mut conn, permit.workspace, String::new(), None).await?;
     let mut found = Vec::new();

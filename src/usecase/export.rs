@@ -77,7 +77,7 @@ pub async fn run(
     request: &Request,
     progress: OnProgress<'_>,
 ) -> Result<Exported> {
-    let permit = actor.permit(action_of(request.kind))?;
+    let permit = actor.permit(installation, action_of(request.kind)).await?;
     let (kind, format, excel) = (request.kind, request.format, request.excel);
     if !format.is_available() {
         return Err(Message::new("export-parquet").invalid_field("format"));
@@ -90,7 +90,7 @@ pub async fn run(
         Some(name) => Some(model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?),
         None => None,
     };
-    permit.audit(campaign.as_ref().map(|campaign| campaign.id));
+    permit.audit(campaign.as_ref().map(|campaign| campaign.id)).await;
     let next_since = SINCE_KINDS.contains(&kind).then(|| installation.clock.now() - OVERLAP);
     let export = Export { kind, format, excel, workspace: permit.workspace, campaign: campaign.as_ref(), since };
     let written = match &request.file {
@@ -122,7 +122,7 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn to_download(installation: &Installation, actor: &Actor, request: Request) -> Result<File> {
-    let permit = actor.permit(action_of(request.kind))?;
+    let permit = actor.permit(installation, action_of(request.kind)).await?;
     // The export is audited.
     permit.skip_audit();
     let name = format!(".download-{}", installation.ids.next()?);

@@ -42,18 +42,18 @@ pub struct Indexed {
 
 /// Declares a field. `kind` is text, number, date, flag or `choice:one,two`.
 pub async fn add(installation: &Installation, actor: &Actor, name: &str, kind: &str) -> Result<FieldRow> {
-    let permit = actor.permit(Action::AddField)?;
+    let permit = actor.permit(installation, Action::AddField).await?;
     let field = Field::declare(name, kind)?;
     field::add(installation, permit.workspace, &field).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(field.into())
 }
 
 /// Lists the declared fields.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<FieldRow>> {
-    let permit = actor.permit(Action::ListFields)?;
+    let permit = actor.permit(installation, Action::ListFields).await?;
     let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(fields.into_iter().map(FieldRow::from).collect())
 }
 
@@ -66,14 +66,14 @@ pub async fn index(
     indexed: bool,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Indexed> {
-    let permit = actor.permit(Action::IndexField)?;
+    let permit = actor.permit(installation, Action::IndexField).await?;
     let field = field::need(&mut *installation.db.read().await?, permit.workspace, name).await?;
     if !field_indexing::pin(installation, permit.workspace, &field, indexed).await? {
         return Err(Message::new("field-index-full").with("name", name).conflict());
     }
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
     segment::reconcile_indexes(installation, permit.workspace, None, |done| progress(done, total)).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Indexed { name: name.to_owned(), indexed })
 }
 
@@ -84,7 +84,7 @@ pub async fn label(
     name: &str,
     labels: &[(Lang, String)],
 ) -> Result<FieldRow> {
-    let permit = actor.permit(Action::ChangeField)?;
+    let permit = actor.permit(installation, Action::ChangeField).await?;
     if labels.is_empty() {
         return Err(Message::new("field-label-nothing").with("name", name).invalid_field("label"));
     }
@@ -92,6 +92,6 @@ pub async fn label(
     field::lock_all(&mut tx, permit.workspace).await?;
     let field = field::set_labels(&mut tx, permit.workspace, name, labels).await?;
     tx.commit().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(field.into())
 }

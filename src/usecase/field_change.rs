@@ -76,9 +76,9 @@ pub struct Renamed {
 
 /// Says who uses a field. One that is not declared any more has people while its removal was interrupted.
 pub async fn usage(installation: &Installation, actor: &Actor, name: &str) -> Result<FieldUsage> {
-    let permit = actor.permit(Action::ListFields)?;
+    let permit = actor.permit(installation, Action::ListFields).await?;
     let found = find_usage(&mut *installation.db.read().await?, permit.workspace, name).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(found)
 }
 
@@ -113,7 +113,7 @@ pub async fn remove(
     confirmed: Confirmation,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Removed> {
-    let permit = actor.permit(Action::RemoveField)?;
+    let permit = actor.permit(installation, Action::RemoveField).await?;
     let workspace = permit.workspace;
     let mut tx = begin_change(installation, workspace).await?;
     let usage = find_usage(&mut tx, workspace, name).await?;
@@ -130,7 +130,7 @@ pub async fn remove(
     correction_log::record(installation, &mut tx, workspace, None).await?;
     tx.commit().await?;
     let pending = physical_erasure::run_for_command(installation, Urgency::Usual).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Removed { usage, removed: true, scrubbed: pending.is_none(), pending })
 }
 
@@ -181,12 +181,12 @@ pub async fn rename(
     new: &str,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Renamed> {
-    let permit = actor.permit(Action::ChangeField)?;
+    let permit = actor.permit(installation, Action::ChangeField).await?;
     let (workspace, new) = (permit.workspace, new.trim());
     let people = contact::count_with_value(&mut *installation.db.read().await?, workspace, name).await?.unsigned_abs();
     if people > 0 && is_only_declared(installation, workspace, new, name).await? {
         remove_values(installation, workspace, name, Some(new), &mut |done| progress(done, people)).await?;
-        permit.audit(None);
+        permit.audit(None).await;
         return Ok(Renamed { before: name.to_owned(), name: new.to_owned(), segments: vec![], campaigns: vec![] });
     }
     // Nothing is copied when the rename would be refused.
@@ -213,7 +213,7 @@ pub async fn rename(
     field_indexing::rename(&mut tx, workspace, name, new).await?;
     tx.commit().await?;
     remove_values(installation, workspace, name, Some(new), &mut |done| progress(people + done, 2 * people)).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Renamed { before: name.to_owned(), name: new.to_owned(), segments, campaigns })
 }
 

@@ -59,15 +59,15 @@ pub fn occasion(name: &str) -> Result<Occasion> {
 }
 
 /// Lists the ready emails of a language.
-pub fn list(actor: &Actor, lang: Lang) -> Result<Vec<GalleryRow>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+pub async fn list(installation: &Installation, actor: &Actor, lang: Lang) -> Result<Vec<GalleryRow>> {
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let row = |occasion: &Occasion| {
         let ready = gallery::find(*occasion, lang, &[])?;
         let name = Message::new(occasion.key());
         Ok(GalleryRow { template: occasion.as_str(), language: ready.lang.as_str(), name, subject: ready.subject })
     };
     let rows = Occasion::ALL.iter().map(row).collect();
-    permit.audit(None);
+    permit.audit(None).await;
     rows
 }
 
@@ -76,7 +76,7 @@ pub fn list(actor: &Actor, lang: Lang) -> Result<Vec<GalleryRow>> {
 /// # Errors
 /// Invalid for an unknown name.
 pub async fn find(installation: &Installation, actor: &Actor, template: &str, lang: Lang) -> Result<ReadyEmail> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
     let fields: Vec<_> = fields.into_iter().map(|field| field.name).collect();
     let found = gallery::find(occasion(template)?, lang, &fields)?;
@@ -90,7 +90,7 @@ pub async fn find(installation: &Installation, actor: &Actor, template: &str, la
 /// # Errors
 /// Invalid for an unknown name.
 pub async fn render(installation: &Installation, actor: &Actor, template: &str, lang: Lang) -> Result<String> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let context = {
         let mut conn = installation.db.read().await?;
         frozen_content::email_context(&mut conn, permit.workspace, lang.tr("gallery-list"), Some(lang)).await?
@@ -110,7 +110,7 @@ pub async fn render(installation: &Installation, actor: &Actor, template: &str, 
 /// # Errors
 /// Invalid for an unknown template or a missing sender, and what [`campaign_form::add`] refuses.
 pub async fn begin(installation: &Installation, actor: &Actor, new: &NewDraft<'_>) -> Result<Added> {
-    let permit = actor.permit(Action::AddCampaign)?;
+    let permit = actor.permit(installation, Action::AddCampaign).await?;
     // Adding it is audited.
     permit.skip_audit();
     let ready = find(installation, actor, new.template, new.lang).await?;

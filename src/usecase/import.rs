@@ -32,14 +32,17 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     let id = match (request.dry_run, request.id) {
         (false, None) => Some(installation.ids.next()?),
         (_, id) => id,
     };
     let request = &Request { id, ..request.clone() };
     let follows = request.reading.statuses == StatusRule::Follow;
-    let suppressing = follows.then(|| actor.permit(Action::SuppressContacts)).transpose()?;
+    let suppressing = match follows {
+        true => Some(actor.permit(installation, Action::SuppressContacts).await?),
+        false => None,
+    };
     let workspace = permit.workspace;
     let log = erasure_log::length(installation);
     let list = list::find(&mut *installation.db.read().await?, workspace, &request.list).await?.map(|list| list.id);
@@ -55,9 +58,9 @@ pub async fn run(
     if summary.suppressed.unsubscribed > 0 {
         summary.notices.extend(physical_erasure::run_for_command(installation, Urgency::Usual).await?);
     }
-    permit.audit(None);
+    permit.audit(None).await;
     if let Some(suppressing) = suppressing {
-        suppressing.audit(None);
+        suppressing.audit(None).await;
     }
     Ok(Imported(summary))
 }
@@ -71,7 +74,7 @@ pub async fn suppress(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(Action::SuppressContacts)?;
+    let permit = actor.permit(installation, Action::SuppressContacts).await?;
     let list: Option<Id> = match request.list.trim() {
         "" => None,
         name => Some(list::need(&mut *installation.db.read().await?, permit.workspace, name).await?.id),
@@ -97,6 +100,6 @@ pub async fn suppress(
     if summary.suppressed.unsubscribed > 0 {
         summary.notices.extend(physical_erasure::run_for_command(installation, Urgency::Usual).await?);
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Imported(summary))
 }

@@ -45,7 +45,7 @@ pub struct Undone {
 /// # Errors
 /// `NotFound` for an import that added nobody, of another workspace, or longer than a day ago.
 pub async fn count(installation: &Installation, actor: &Actor, import: Id) -> Result<Undoable> {
-    let permit = actor.permit(Action::UndoImport)?;
+    let permit = actor.permit(installation, Action::UndoImport).await?;
     let mut conn = installation.db.read().await?;
     let ranges = ranges(&mut conn, permit.workspace, import, installation.clock.now()).await?;
     let mut people = 0;
@@ -70,7 +70,7 @@ pub async fn undo(
     people: Option<i64>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Undone> {
-    let permit = actor.permit(Action::UndoImport)?;
+    let permit = actor.permit(installation, Action::UndoImport).await?;
     let counted = count(installation, actor, import).await?;
     if people != Some(counted.people) {
         return Err(Message::new("import-undo-number").with("count", counted.people).invalid_field("people"));
@@ -84,7 +84,7 @@ pub async fn undo(
     added_range::remove_before(&mut tx, now - KEPT).await?;
     tx.commit().await?;
     let pending = contact::remove_bytes(installation, contact::Urgency::Usual).await;
-    permit.audit(import);
+    permit.audit(import).await;
     Ok(Undone { import, removed, scrubbed: pending.is_none(), pending })
 }
 

@@ -105,7 +105,7 @@ pub struct NewUpload {
 
 /// Begins an upload, and removes those that were left behind.
 pub async fn begin(installation: &Installation, actor: &Actor, name: &str, list: &str) -> Result<NewUpload> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     let folder = folder(installation);
     fs::create_dir_all(&folder).map_err(Error::io(folder.display()))?;
     private_file::restrict(&folder, 0o700).map_err(Error::io(folder.display()))?;
@@ -128,7 +128,7 @@ pub async fn begin(installation: &Installation, actor: &Actor, name: &str, list:
     write(installation, id, &upload)?;
     let path = path(installation, id, "csv");
     let file = private_file::options().write(true).create_new(true).open(&path).map_err(Error::io(path.display()))?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(NewUpload { id, file })
 }
 
@@ -143,7 +143,7 @@ fn remembered(last: Evidence) -> [(String, String); 3] {
 /// # Errors
 /// `NotFound` for one of another workspace, or one that was removed.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<Upload> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     permit.skip_audit();
     let unknown = || Message::new("import-upload-gone").not_found();
     let text = fs::read_to_string(path(installation, id, "json")).map_err(|_| unknown())?;
@@ -158,12 +158,12 @@ pub async fn answer(
     id: Id,
     answers: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Upload> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     let mut upload = read(installation, actor, id).await?;
     for (name, value) in answers {
         let mut value = value.trim().to_owned();
         if let Some((kind, field_name)) = value.strip_prefix("new:").and_then(|new| new.split_once(':')) {
-            actor.permit(Action::AddField)?.audit(None);
+            actor.permit(installation, Action::AddField).await?.audit(None).await;
             let declared = Field::declare(field_name, kind)?;
             field::add(installation, permit.workspace, &declared).await?;
             value = declared.name;
@@ -174,7 +174,7 @@ pub async fn answer(
         }
     }
     write(installation, id, &upload)?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(upload)
 }
 
@@ -186,7 +186,7 @@ pub async fn rehearse(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     let upload = read(installation, actor, id).await?;
     permit.skip_audit();
     let request = upload.request(path(installation, id, "csv"), true, None)?;
@@ -209,7 +209,7 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     let mut upload = read(installation, actor, id).await?;
     let (file, rejects) = (path(installation, id, "csv"), path(installation, id, "rejects.csv"));
     // An import that was interrupted goes on under its number.
@@ -221,7 +221,7 @@ pub async fn run(
     write(installation, id, &upload)?;
     // An erasure searches what cannot be removed now.
     let _ = fs::remove_file(&file);
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(imported)
 }
 
@@ -233,9 +233,9 @@ pub fn can_be_undone(upload: &Upload, now: Millis) -> bool {
 
 /// Opens the rejected rows of an import; `None` when there are none.
 pub async fn rejects(installation: &Installation, actor: &Actor, id: Id) -> Result<Option<File>> {
-    let permit = actor.permit(Action::ImportContacts)?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?;
     read(installation, actor, id).await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(File::open(path(installation, id, "rejects.csv")).ok())
 }
 

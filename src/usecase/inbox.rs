@@ -24,7 +24,7 @@ pub struct CapturedMessage {
 
 /// Lists the newest captured messages, at most `limit`.
 pub async fn list(installation: &Installation, actor: &Actor, limit: usize) -> Result<Vec<CapturedMessage>> {
-    let permit = actor.permit(Action::ReadCapturedMessage)?;
+    let permit = actor.permit(installation, Action::ReadCapturedMessage).await?;
     let store = EmlStore::of_capture(installation);
     let messages = run_blocking(move || {
         // A message may be erased after it was listed.
@@ -41,7 +41,7 @@ pub async fn list(installation: &Installation, actor: &Actor, limit: usize) -> R
 
 /// Reads a captured message; `None` when there is no such file or it is no message.
 pub async fn read(installation: &Installation, actor: &Actor, file: &str) -> Result<Option<ReceivedMessage>> {
-    let permit = actor.permit(Action::ReadCapturedMessage)?;
+    let permit = actor.permit(installation, Action::ReadCapturedMessage).await?;
     let (store, file) = (EmlStore::of_capture(installation), file.to_owned());
     let bytes = run_blocking(move || store.read(&file)).await;
     permit.skip_audit();

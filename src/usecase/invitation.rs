@@ -90,7 +90,7 @@ pub struct Invitation {
 ///
 /// `Conflict` for an address that no tombstone keeps off the list.
 pub async fn send(installation: &Installation, actor: &Actor, request: &InvitationRequest) -> Result<Invited> {
-    let permit = actor.permit(Action::InviteContact)?;
+    let permit = actor.permit(installation, Action::InviteContact).await?;
     let to = Address::parse(&request.address).map_err(|fault| {
         Message::new("address-wrong").with_message("why", Message::new(fault.key())).invalid_field("address")
     })?;
@@ -127,13 +127,13 @@ pub async fn send(installation: &Installation, actor: &Actor, request: &Invitati
     let eligible = relay_selection::eligible_relays(&relays, request.relay.as_deref(), &mailbox);
     let relay = eligible.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &mailbox.envelope(), &to, &bytes).await?;
-    permit.audit(list.id);
+    permit.audit(list.id).await;
     Ok(Invited { to: to.to_string(), list: list.name, expires: now + VALIDITY, answer })
 }
 
 /// The invitation behind a link; `None` for a forged or expired one, or when the list is closed.
 pub async fn open(installation: &Installation, actor: &Actor, token: &str) -> Result<Option<Invitation>> {
-    let permit = actor.permit(Action::AcceptInvitation)?;
+    let permit = actor.permit(installation, Action::AcceptInvitation).await?;
     let found = find(installation, token).await?;
     permit.skip_audit();
     Ok(found)
@@ -147,7 +147,7 @@ pub async fn accept(
     token: &str,
     wording: &str,
 ) -> Result<Option<Invitation>> {
-    let permit = actor.permit(Action::AcceptInvitation)?;
+    let permit = actor.permit(installation, Action::AcceptInvitation).await?;
     let Some(invitation) = find(installation, token).await? else { return Ok(None) };
     let (workspace, list, now) = (invitation.workspace, &invitation.list, installation.clock.now());
     let mut tx = installation.db.write().await?;
@@ -181,7 +181,7 @@ pub async fn accept(
     let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
     consent::record(&mut tx, &installation.ids, workspace, list.id, &[id], evidence, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(Some(invitation))
 }
 

@@ -135,7 +135,7 @@ pub struct Resumed {
 
 /// Lists the lanes with their limits and states.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<LaneView>> {
-    let permit = actor.permit(Action::ListLanes)?;
+    let permit = actor.permit(installation, Action::ListLanes).await?;
     let mut conn = installation.db.read().await?;
     let backoffs = lane_backoff::list(&mut conn, permit.workspace).await?;
     let mut lanes = Vec::new();
@@ -143,13 +143,13 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<Lane
         let backoff = backoffs.iter().find(|(name, _)| *name == lane.name).map(|(_, backoff)| backoff);
         lanes.push(LaneView::read(installation, &mut conn, permit.workspace, lane, backoff).await?);
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(lanes)
 }
 
 /// Changes a lane, or adds one with domains. `all` limits every message of the workspace.
 pub async fn set(installation: &Installation, actor: &Actor, name: &str, change: &LaneChange) -> Result<LaneView> {
-    let permit = actor.permit(Action::ChangeLane)?;
+    let permit = actor.permit(installation, Action::ChangeLane).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     let before = lane::list(&mut tx, permit.workspace).await?.into_iter().find(|lane| lane.name == name);
@@ -169,7 +169,7 @@ pub async fn set(installation: &Installation, actor: &Actor, name: &str, change:
         None => 0,
     };
     tx.commit().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     let mut conn = installation.db.read().await?;
     let view = LaneView::read(installation, &mut conn, permit.workspace, lane, None).await?;
     Ok(LaneView { moved: Some(moved), ..view })
@@ -177,7 +177,7 @@ pub async fn set(installation: &Installation, actor: &Actor, name: &str, change:
 
 /// Resets a lane to its defaults; one that was added is removed.
 pub async fn reset(installation: &Installation, actor: &Actor, name: &str) -> Result<Reset> {
-    let permit = actor.permit(Action::ChangeLane)?;
+    let permit = actor.permit(installation, Action::ChangeLane).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     if !lane::reset(&mut tx, permit.workspace, name).await? {
@@ -185,19 +185,19 @@ pub async fn reset(installation: &Installation, actor: &Actor, name: &str) -> Re
     }
     let moved = reassign(&mut tx, permit.workspace).await?;
     tx.commit().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Reset { lane: name.to_owned(), removed: true, moved })
 }
 
 /// Ends the back-off of a lane that is paused or slowed.
 pub async fn resume(installation: &Installation, actor: &Actor, name: &str) -> Result<Resumed> {
-    let permit = actor.permit(Action::ChangeLane)?;
+    let permit = actor.permit(installation, Action::ChangeLane).await?;
     let mut tx = installation.db.write().await?;
     if !lane_backoff::reset(&mut tx, permit.workspace, name).await? {
         return Err(Message::new("lane-not-limited").with("name", name).conflict());
     }
     tx.commit().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Resumed { lane: name.to_owned(), state: "open" })
 }
 

@@ -43,7 +43,7 @@ pub struct CheckedLinks {
 /// # Errors
 /// `NotFound` for a campaign of another workspace, and what stops its email from being compiled.
 pub async fn check(installation: &Installation, actor: &Actor, id: Id) -> Result<CheckedLinks> {
-    let permit = actor.permit(Action::PreflightCampaign)?;
+    let permit = actor.permit(installation, Action::PreflightCampaign).await?;
     let (campaign, content) = {
         let mut conn = installation.db.read().await?;
         let found = model::find(&mut conn, id).await?.filter(|campaign| campaign.workspace == permit.workspace);
@@ -66,7 +66,7 @@ pub async fn check(installation: &Installation, actor: &Actor, id: Id) -> Result
         CheckedLink { link, found, fine: outcome == Outcome::Reached }
     };
     let links = stream::iter(links).map(ask).buffered(AT_ONCE).collect().await;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(CheckedLinks { name: campaign.name, links, unchecked })
 }
 

@@ -63,9 +63,9 @@ pub struct Lists {
 
 /// Adds a list.
 pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Result<Added> {
-    let permit = actor.permit(Action::AddList)?;
+    let permit = actor.permit(installation, Action::AddList).await?;
     let added = list::add(installation, permit.workspace, name).await?;
-    permit.audit(added.id);
+    permit.audit(added.id).await;
     Ok(Added { list: added.name })
 }
 
@@ -82,19 +82,19 @@ pub struct Renamed {
 
 /// Renames a list, also in the segments that name it. Subscriptions, campaigns and links stay as they are.
 pub async fn rename(installation: &Installation, actor: &Actor, name: &str, new: &str) -> Result<Renamed> {
-    let permit = actor.permit(Action::RenameList)?;
+    let permit = actor.permit(installation, Action::RenameList).await?;
     let mut tx = installation.db.write().await?;
     let list = list::need(&mut tx, permit.workspace, name).await?;
     let segments = segment::rename_list(&mut tx, permit.workspace, list.id, new.trim()).await?;
     let renamed = list::rename(&mut tx, permit.workspace, name, new).await?;
     tx.commit().await?;
-    permit.audit(renamed.id);
+    permit.audit(renamed.id).await;
     Ok(Renamed { before: name.to_owned(), list: renamed.name, segments })
 }
 
 /// Number of people whom closing a list would unsubscribe and erase; 0 for one whose closing was interrupted.
 pub async fn count_to_close(installation: &Installation, actor: &Actor, name: &str) -> Result<i64> {
-    let permit = actor.permit(Action::CloseList)?;
+    let permit = actor.permit(installation, Action::CloseList).await?;
     let mut conn = installation.db.read().await?;
     let list = match list::find(&mut conn, permit.workspace, name).await? {
         Some(list) if list.closed => return Ok(0),
@@ -119,7 +119,7 @@ pub async fn close(
     people: Option<i64>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Closed> {
-    let permit = actor.permit(Action::CloseList)?;
+    let permit = actor.permit(installation, Action::CloseList).await?;
     let mut conn = installation.db.read().await?;
     let list = match list::find(&mut conn, permit.workspace, name).await? {
         Some(list) => list,
@@ -136,13 +136,13 @@ pub async fn close(
     })
     .await?;
     let pending = physical_erasure::run_for_command(installation, Urgency::Usual).await?;
-    permit.audit(list.id);
+    permit.audit(list.id).await;
     Ok(Closed { list: list.name, closed: true, left, scrubbed: pending.is_none(), pending })
 }
 
 /// Names of the open lists, for pages that need no numbers: those of a large list take long to count.
 pub async fn names(installation: &Installation, actor: &Actor) -> Result<Vec<String>> {
-    let permit = actor.permit(Action::ListLists)?;
+    let permit = actor.permit(installation, Action::ListLists).await?;
     let lists = list::all(&mut *installation.db.read().await?, permit.workspace).await?;
     permit.skip_audit();
     Ok(lists.into_iter().filter(|list| !list.closed).map(|list| list.name).collect())
@@ -150,7 +150,7 @@ pub async fn names(installation: &Installation, actor: &Actor) -> Result<Vec<Str
 
 /// Lists the lists with their numbers.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
-    let permit = actor.permit(Action::ListLists)?;
+    let permit = actor.permit(installation, Action::ListLists).await?;
     let mut conn = installation.db.read().await?;
     let mut lists = Vec::new();
     for list in list::all(&mut conn, permit.workspace).await? {
@@ -166,6 +166,6 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
             list: list.name,
         });
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Lists { lists })
 }

@@ -12,7 +12,7 @@ use crate::report::list_growth::{self, Growth};
 /// # Errors
 /// `NotFound` when the workspace has no such list.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<Growth> {
-    let permit = actor.permit(Action::ListLists)?;
+    let permit = actor.permit(installation, Action::ListLists).await?;
     let mut conn = installation.db.read().await?;
     let lists = list::all(&mut conn, permit.workspace).await?;
     if lists.iter().all(|list| list.id != id) {

@@ -36,12 +36,12 @@ pub struct Forgotten {
 
 /// Lists the machines.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Machines> {
-    let permit = actor.permit(Action::ListMachines)?;
+    let permit = actor.permit(installation, Action::ListMachines).await?;
     let mut conn = installation.db.read().await?;
     let awaited = machine::list_awaited(&mut conn).await?;
     let mut all = machine::list(&mut conn).await?;
     all.extend(awaited.iter().filter(|machine| !all.contains(machine)).cloned().collect::<Vec<_>>());
-    permit.audit(None);
+    permit.audit(None).await;
     let row = |machine: machine::Machine| MachineRow {
         id: machine.folder.to_string(),
         awaited: awaited.iter().any(|one| one.folder == machine.folder),
@@ -56,7 +56,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Machines
 ///
 /// `NotFound` when there is none.
 pub async fn forget(installation: &Installation, actor: &Actor, name: &str) -> Result<Forgotten> {
-    let permit = actor.permit(Action::ForgetMachine)?;
+    let permit = actor.permit(installation, Action::ForgetMachine).await?;
     let mut tx = installation.db.write().await?;
     let found = machine::forget(installation, &mut tx, name).await?;
     let Some(found) = found else {
@@ -64,6 +64,6 @@ pub async fn forget(installation: &Installation, actor: &Actor, name: &str) -> R
         return Err(Message::new("machine-unknown").with("name", name).with("known", known).not_found());
     };
     tx.commit().await?;
-    permit.audit(found.folder);
+    permit.audit(found.folder).await;
     Ok(Forgotten { machine: found.name, forgotten: true })
 }

@@ -58,10 +58,10 @@ pub struct MailedCampaign {
 
 /// Prepares a run of sending: recipients' requests in the journal are carried out first.
 pub async fn begin(installation: &Installation, actor: &Actor) -> Result<MailRun> {
-    let permit = actor.permit(Action::SendMail)?;
+    let permit = actor.permit(installation, Action::SendMail).await?;
     let journal = RequestJournal::new(installation);
     journal.replay().await?;
-    permit.audit(None);
+    permit.audit(None).await;
     let paused_before = paused(installation).await?;
     Ok(MailRun { gate: Arc::new(move || journal.is_empty()), paused_before })
 }

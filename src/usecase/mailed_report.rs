@@ -30,7 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(600);
 
 /// How often the actor gets reports of the workspace.
 pub async fn read(installation: &Installation, actor: &Actor) -> Result<Option<Period>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     permit.skip_audit();
     let Some(user) = permit.user else { return Ok(None) };
     reports::find(&mut *installation.db.read().await?, user, permit.workspace).await
@@ -42,7 +42,7 @@ pub async fn read(installation: &Installation, actor: &Actor) -> Result<Option<P
 /// # Errors
 /// `Conflict` for somebody who is no member of the workspace.
 pub async fn set(installation: &Installation, actor: &Actor, period: Option<Period>) -> Result<()> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let handled = period.and_then(|period| period.last(installation.clock.now())).map(|(_, end)| end);
     let mut tx = installation.db.write().await?;
     let is_member = match permit.user {
@@ -53,7 +53,7 @@ pub async fn set(installation: &Installation, actor: &Actor, period: Option<Peri
         return Err(Message::new("report-no-member").conflict());
     }
     tx.commit().await?;
-    permit.audit(permit.user);
+    permit.audit(permit.user).await;
     Ok(())
 }
 
@@ -62,10 +62,10 @@ pub async fn set(installation: &Installation, actor: &Actor, period: Option<Peri
 /// # Errors
 /// As for [`set`]; what a relay refuses.
 pub async fn send_now(installation: &Installation, actor: &Actor, period: Period) -> Result<()> {
-    let permit = actor.permit(Action::ShowCampaign)?;
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
     let user = permit.user.ok_or_else(|| Message::new("report-no-member").conflict())?;
     send(installation, &MailedReport { user, workspace: permit.workspace, period, reported_day: None }).await?;
-    permit.audit(user);
+    permit.audit(user).await;
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 use super::action::{Action, Scope};
 use super::actor::{Actor, NO_WORKSPACE};
 use super::audit;
+use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 impl Actor {
     /// Checks that the actor may perform the action. Every use case calls this first.
@@ -13,12 +15,28 @@ impl Actor {
     ///
     /// [`Forbidden`](crate::infra::error::Kind::Forbidden) when the role may not, or when the action belongs to a
     /// workspace and the actor has none. The refusal is audited.
-    pub fn permit(&self, action: Action) -> Result<Permit> {
+    pub async fn permit(&self, installation: &Installation, action: Action) -> Result<Permit> {
         let has_workspace = self.workspace != NO_WORKSPACE || action.scope() != Scope::Workspace;
         if has_workspace && action.is_permitted_to(self.role) {
-            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action });
+            let entries = Some(audit::Entries::new(installation));
+            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action, entries });
         }
-        audit::record_refusal(self, action);
+        audit::Entries::new(installation).refusal(self, action).await;
+        Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
+    }
+}
+
+impl Actor {
+    /// [`Actor::permit`] for an action on an installation that is not open: it is restored or moved. Its use case ends with
+    /// [`Permit::audit_at`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Actor::permit`], but the refusal is only logged.
+    pub fn permit_outside(&self, action: Action) -> Result<Permit> {
+        if action.is_permitted_to(self.role) {
+            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action, entries: None });
+        }
         Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
     }
 }
@@ -33,17 +51,29 @@ pub struct Permit {
     pub user: Option<Id>,
     actor: Actor,
     action: Action,
+    entries: Option<audit::Entries>,
 }
 
 impl Permit {
-    /// Writes the audit entry. `subject` is the id of what the action was performed on, where it has one.
-    pub fn audit(&self, subject: impl Into<Option<Id>>) {
-        audit::record(&self.actor, self.action, subject.into());
+    /// Writes the audit entry, which is on disk when this returns. `subject` is the id of what the action was performed on, where it has one.
+    pub async fn audit(&self, subject: impl Into<Option<Id>>) {
+        if let Some(entries) = &self.entries {
+            entries.done(&self.actor, self.action, subject.into()).await;
+        }
+    }
+
+    /// Writes the audit entry of an action on an installation that is not open, into its log.
+    pub async fn audit_at(&self, config: &Config, subject: impl Into<Option<Id>>) {
+        if let Some(entries) = audit::Entries::of_closed(config) {
+            entries.done(&self.actor, self.action, subject.into()).await;
+        }
     }
 
     /// Writes the audit entry of an attempt that was refused. `subject` as for [`Permit::audit`].
-    pub fn audit_refusal(&self, subject: impl Into<Option<Id>>) {
-        audit::record_refused_attempt(&self.actor, self.action, subject.into());
+    pub async fn audit_refusal(&self, subject: impl Into<Option<Id>>) {
+        if let Some(entries) = &self.entries {
+            entries.refused_attempt(&self.actor, self.action, subject.into()).await;
+        }
     }
 
     /// Writes no audit entry, for a read that pages repeat by themselves or that shows nothing personal.
@@ -53,22 +83,37 @@ impl Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infra::clock::Clock;
     use crate::infra::error::Kind;
 
-    #[test]
-    fn an_operator_may_do_everything_but_act_as_a_recipient_or_at_an_account() {
-        for action in Action::ALL {
-            let allowed = Actor::operator(7).permit(*action).is_ok();
-            assert_eq!(allowed, !matches!(action.scope(), Scope::Recipient | Scope::Account), "{action}");
-        }
+    async fn installation(folder: &tempfile::TempDir) -> Installation {
+        Installation::open(Config { data: folder.path().to_owned(), database: None }, Clock::system())
+            .await
+            .expect("opened")
     }
 
-    #[test]
-    fn an_action_of_a_workspace_needs_one() {
-        let error = Actor::operator(NO_WORKSPACE).permit(Action::AddField).expect_err("no workspace");
+    #[tokio::test]
+    async fn an_operator_may_do_everything_but_act_as_a_recipient_or_at_an_account() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let installation = installation(&folder).await;
+        let mut refused = 0;
+        for action in Action::ALL {
+            let allowed = Actor::operator(7).permit(&installation, *action).await.is_ok();
+            assert_eq!(allowed, !matches!(action.scope(), Scope::Recipient | Scope::Account), "{action}");
+            refused += u64::from(!allowed);
+        }
+        assert_eq!(installation.audit_log.verify().expect("read").entries, refused, "each refusal is audited");
+    }
+
+    #[tokio::test]
+    async fn an_action_of_a_workspace_needs_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let installation = &installation(&folder).await;
+        let nowhere = Actor::operator(NO_WORKSPACE);
+        let error = nowhere.permit(installation, Action::AddField).await.expect_err("no workspace");
 
         assert_eq!((error.kind(), error.exit_code()), (Kind::Forbidden, 2));
-        assert!(Actor::operator(NO_WORKSPACE).permit(Action::AddWorkspace).is_ok());
-        assert!(Actor::recipient().permit(Action::Unsubscribe).is_ok());
+        assert!(nowhere.permit(installation, Action::AddWorkspace).await.is_ok());
+        assert!(Actor::recipient().permit(installation, Action::Unsubscribe).await.is_ok());
     }
 }

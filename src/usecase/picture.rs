@@ -97,7 +97,7 @@ impl PictureRow {
 
 /// Lists the pictures of the workspace.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<PictureRow>> {
-    let permit = actor.permit(Action::ListPictures)?;
+    let permit = actor.permit(installation, Action::ListPictures).await?;
     let mut conn = installation.db.read().await?;
     let public_url = setting::get(&mut conn, Setting::PublicUrl).await?;
     let pictures = picture::list(&mut conn, permit.workspace).await?;
@@ -116,7 +116,7 @@ pub async fn add(
     alt: Option<&str>,
     bytes: Vec<u8>,
 ) -> Result<Id> {
-    let permit = actor.permit(Action::ChangePictures)?;
+    let permit = actor.permit(installation, Action::ChangePictures).await?;
     let _turn = DECODING.acquire().await;
     let prepared = tokio::task::spawn_blocking(move || prepare(&bytes)).await;
     let prepared = prepared.map_err(|error| Error::io("picture")(std::io::Error::other(error)))??;
@@ -125,7 +125,7 @@ pub async fn add(
     let id = installation.ids.next()?;
     let id = picture::add(&mut tx, permit.workspace, id, name, alt, &prepared, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(id)
 }
 
@@ -134,12 +134,12 @@ pub async fn add(
 /// # Errors
 /// `NotFound` for a picture of another workspace.
 pub async fn describe(installation: &Installation, actor: &Actor, id: Id, alt: &str) -> Result<()> {
-    let permit = actor.permit(Action::ChangePictures)?;
+    let permit = actor.permit(installation, Action::ChangePictures).await?;
     let mut tx = installation.db.write().await?;
     picture::find(&mut tx, permit.workspace, id).await?.ok_or_else(gone)?;
     picture::describe(&mut tx, permit.workspace, id, alt).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(())
 }
 
@@ -148,7 +148,7 @@ pub async fn describe(installation: &Installation, actor: &Actor, id: Id, alt: &
 /// # Errors
 /// `NotFound` for a picture of another workspace; `Conflict` with the campaigns that use it.
 pub async fn remove(installation: &Installation, actor: &Actor, id: Id, confirmed: bool) -> Result<()> {
-    let permit = actor.permit(Action::ChangePictures)?;
+    let permit = actor.permit(installation, Action::ChangePictures).await?;
     let mut tx = installation.db.write().await?;
     let found = picture::find(&mut tx, permit.workspace, id).await?.ok_or_else(gone)?;
     let users = content::campaigns_with(&mut tx, permit.workspace, &found.path).await?;
@@ -158,7 +158,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, id: Id, confirme
     }
     picture::remove(&mut tx, permit.workspace, id).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(())
 }
 
@@ -175,7 +175,7 @@ pub async fn read(installation: &Installation, path: &str) -> Result<(Kind, Vec<
 /// # Errors
 /// `NotFound` for a picture of another workspace.
 pub async fn read_own(installation: &Installation, actor: &Actor, id: Id) -> Result<(Kind, Vec<u8>)> {
-    let permit = actor.permit(Action::ListPictures)?;
+    let permit = actor.permit(installation, Action::ListPictures).await?;
     let mut conn = installation.db.read().await?;
     let found = picture::find(&mut conn, permit.workspace, id).await?.ok_or_else(gone)?;
     permit.skip_audit();

@@ -63,10 +63,10 @@ pub async fn preflight(
     name: &str,
     progress: impl FnMut(u64, u64),
 ) -> Result<PreflightView> {
-    let permit = actor.permit(Action::PreflightCampaign)?;
+    let permit = actor.permit(installation, Action::PreflightCampaign).await?;
     let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
     let found = check(installation, &campaign, false, progress).await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     let samples = found.samples.into_iter().map(|sample| SampleView {
         to: sample.to,
         subject: sample.subject,

@@ -29,7 +29,7 @@ pub struct PrivacyOverview {
 
 /// Reads the counts.
 pub async fn read(installation: &Installation, actor: &Actor) -> Result<PrivacyOverview> {
-    let permit = actor.permit(Action::ReadOverview)?;
+    let permit = actor.permit(installation, Action::ReadOverview).await?;
     let mut conn = installation.db.read().await?;
     let since = day_of(installation.clock.now()) - RECENT_DAYS;
     let counts = daily_count::list(&mut conn, permit.workspace).await?;

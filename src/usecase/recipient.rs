@@ -41,23 +41,25 @@ pub struct StoredData {
 /// Carries out a recipient's request, or records it on disk while the database does not answer. `delivery` is the
 /// content of a verified token. Run it in a task of its own: a client that disconnects must not stop it.
 pub async fn request(
+    installation: &Installation,
     journal: &RequestJournal,
     actor: &Actor,
     delivery: DeliveryRef,
     request: RecipientRequest,
 ) -> Result<Requested> {
-    let permit = actor.permit(match request {
+    let action = match request {
         RecipientRequest::Unsubscribe | RecipientRequest::UnsubscribeFrom(_) => Action::Unsubscribe,
         RecipientRequest::Erase => Action::EraseSelf,
-    })?;
+    };
+    let permit = actor.permit(installation, action).await?;
     let (status, contact) = journal.submit(delivery, request).await?;
-    permit.audit(contact);
+    permit.audit(contact).await;
     Ok(Requested { status, contact })
 }
 
 /// Finds the recipient of a delivery; `None` when the contact was erased.
 pub async fn find(installation: &Installation, actor: &Actor, delivery: DeliveryRef) -> Result<Option<Id>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let found = delivery::contact_of(&mut *installation.db.read().await?, delivery.delivery).await?;
     let contact = found.map(|(contact, _)| contact);
     permit.skip_audit();
@@ -70,7 +72,7 @@ pub async fn masked_address(
     actor: &Actor,
     delivery: DeliveryRef,
 ) -> Result<Option<String>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let mut conn = installation.db.read().await?;
     let Some((id, _)) = delivery::contact_of(&mut conn, delivery.delivery).await? else { return Ok(None) };
     let found = contact::get(&mut conn, id).await?;
@@ -85,7 +87,7 @@ pub async fn stored_data(
     contact: Id,
     delivery: DeliveryRef,
 ) -> Result<Option<StoredData>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let mut conn = installation.db.read().await?;
     let Some(found) = contact::get(&mut conn, contact).await? else { return Ok(None) };
     let workspace = workspace_of(&mut conn, contact).await?;
@@ -97,13 +99,13 @@ pub async fn stored_data(
             None => latest_delivery(&mut conn, contact).await?,
         },
     };
-    permit.audit(contact);
+    permit.audit(contact).await;
     Ok(Some(stored))
 }
 
 /// A delivery whose tokens lead to the contact; `None` when none is stored.
 pub async fn find_delivery(installation: &Installation, actor: &Actor, contact: Id) -> Result<Option<DeliveryRef>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let found = latest_delivery(&mut *installation.db.read().await?, contact).await?;
     permit.skip_audit();
     Ok(found)
@@ -111,7 +113,7 @@ pub async fn find_delivery(installation: &Installation, actor: &Actor, contact: 
 
 /// The name of a list.
 pub async fn list_name(installation: &Installation, actor: &Actor, list: Id) -> Result<Option<String>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let found = list::get(&mut *installation.db.read().await?, list).await?;
     permit.skip_audit();
     Ok(found.map(|list| list.name))
@@ -125,9 +127,9 @@ pub async fn view_message(
     composers: &ComposerCache,
     delivery: DeliveryRef,
 ) -> Result<Option<String>> {
-    let permit = actor.permit(Action::ReadSelf)?;
+    let permit = actor.permit(installation, Action::ReadSelf).await?;
     let html = launch::view_in_browser(installation, composers, delivery.campaign, delivery.delivery).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(html)
 }
 

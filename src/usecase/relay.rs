@@ -186,47 +186,47 @@ pub fn target(kind: &str, host: &str, port: &str, user: &str) -> Result<String> 
 
 /// Adds a relay or changes one.
 pub async fn set(installation: &Installation, actor: &Actor, change: &RelayChange) -> Result<RelayView> {
-    let permit = actor.permit(Action::ChangeRelay)?;
+    let permit = actor.permit(installation, Action::ChangeRelay).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     let relay = read(installation, &mut tx, permit.workspace, change).await?;
     relay::save(installation, &mut tx, permit.workspace, &relay).await?;
     tx.commit().await?;
     let saved = find(installation, permit.workspace, Some(&relay.name)).await?;
-    permit.audit(saved.id);
+    permit.audit(saved.id).await;
     RelayView::read(installation, &mut *installation.db.read().await?, permit.workspace, &saved).await
 }
 
 /// Lists the relays.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<RelayView>> {
-    let permit = actor.permit(Action::ShowRelay)?;
+    let permit = actor.permit(installation, Action::ShowRelay).await?;
     let mut conn = installation.db.read().await?;
     let mut views = Vec::new();
     for relay in relay::list(installation, &mut conn, permit.workspace).await? {
         views.push(RelayView::read(installation, &mut conn, permit.workspace, &relay).await?);
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(views)
 }
 
 /// Shows a relay, or the main one.
 pub async fn show(installation: &Installation, actor: &Actor, name: Option<&str>) -> Result<RelayView> {
-    let permit = actor.permit(Action::ShowRelay)?;
+    let permit = actor.permit(installation, Action::ShowRelay).await?;
     let relay = find(installation, permit.workspace, name).await?;
-    permit.audit(relay.id);
+    permit.audit(relay.id).await;
     RelayView::read(installation, &mut *installation.db.read().await?, permit.workspace, &relay).await
 }
 
 /// Removes a relay.
 pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> Result<Removed> {
-    let permit = actor.permit(Action::ChangeRelay)?;
+    let permit = actor.permit(installation, Action::ChangeRelay).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     let relay = relay::require(installation, &mut tx, permit.workspace, name).await?;
     relay::delete(&mut tx, &relay).await?;
     let left = relay::list(installation, &mut tx, permit.workspace).await?;
     tx.commit().await?;
-    permit.audit(relay.id);
+    permit.audit(relay.id).await;
     Ok(Removed { relay: name.to_owned(), removed: true, left: left.into_iter().map(|relay| relay.name).collect() })
 }
 
@@ -236,9 +236,9 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
 ///
 /// `Invalid` when the configuration is at fault, `Unavailable` when the server is.
 pub async fn test(installation: &Installation, actor: &Actor, name: Option<&str>) -> Result<Tested> {
-    let permit = actor.permit(Action::TestRelay)?;
+    let permit = actor.permit(installation, Action::TestRelay).await?;
     let relay = find(installation, permit.workspace, name).await?;
-    permit.audit(relay.id);
+    permit.audit(relay.id).await;
     match &relay.kind {
         RelayKind::Capture => drop(EmlStore::of_capture(installation).list(0)?),
         RelayKind::Folder(path) => drop(make_folder(path)?),

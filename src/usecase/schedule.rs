@@ -76,7 +76,7 @@ pub async fn set(
     zone: Option<&str>,
     progress: impl FnMut(u64, u64),
 ) -> Result<Scheduled> {
-    let permit = actor.permit(Action::ScheduleCampaign)?;
+    let permit = actor.permit(installation, Action::ScheduleCampaign).await?;
     let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
     let schedule = content::read_file(&mut *installation.db.read().await?, campaign.id).await?.schedule;
     let start = match at {
@@ -105,7 +105,7 @@ pub async fn set(
         (_, None) => return Err(Message::new("campaign-no-time").invalid_field("at")),
     };
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     let state = if start_time.is_some() { "scheduled" } else { "series" };
     let (local, zone) = start_time.map(|start| (start.local, start.zone)).unzip();
     Ok(Scheduled { name: name.to_owned(), state, at, local, zone, notes: notes(&start, &schedule), message })
@@ -113,18 +113,18 @@ pub async fn set(
 
 /// Makes a scheduled campaign a draft again.
 pub async fn unschedule(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
-    let permit = actor.permit(Action::ScheduleCampaign)?;
+    let permit = actor.permit(installation, Action::ScheduleCampaign).await?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
     transition::unschedule(&mut tx, &campaign).await?;
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     CampaignView::of(installation, campaign.id).await
 }
 
 /// Recalls the deliveries of a campaign that are not sent yet, and counts what became of each.
 pub async fn recall(installation: &Installation, actor: &Actor, name: &str) -> Result<Recalled> {
-    let permit = actor.permit(Action::RecallCampaign)?;
+    let permit = actor.permit(installation, Action::RecallCampaign).await?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
     recall::recall(&mut tx, &campaign, installation.clock.now()).await?;
@@ -132,7 +132,7 @@ pub async fn recall(installation: &Installation, actor: &Actor, name: &str) -> R
     let recalled = recall::count_recalled(&mut tx, &campaign).await?;
     let summary = summary::read(&mut tx, &campaign).await?;
     tx.commit().await?;
-    permit.audit(campaign.id);
+    permit.audit(campaign.id).await;
     Ok(Recalled {
         state: campaign.state.as_str(),
         name: campaign.name,

@@ -166,13 +166,13 @@ pub async fn save(
     wait: bool,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Saved> {
-    let permit = actor.permit(Action::SaveSegment)?;
+    let permit = actor.permit(installation, Action::SaveSegment).await?;
     let saved = segment::save(installation, permit.workspace, name, expression).await?;
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
     let limit = (!wait).then_some(INDEXING_LIMIT);
     let report = |done| progress(done, total);
     let is_indexed = segment::reconcile_indexes(installation, permit.workspace, limit, report).await?;
-    permit.audit(saved.id);
+    permit.audit(saved.id).await;
     Ok(Saved { segment: saved.into(), indexing: !is_indexed })
 }
 
@@ -210,7 +210,7 @@ pub struct Removed {
 ///
 /// `Conflict` while a campaign that has not ended goes to it.
 pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> Result<Removed> {
-    let permit = actor.permit(Action::RemoveSegment)?;
+    let permit = actor.permit(installation, Action::RemoveSegment).await?;
     let mut tx = installation.db.write().await?;
     lock_configuration(&mut tx).await?;
     let segment = segment::need(&mut tx, permit.workspace, name).await?;
@@ -224,41 +224,41 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
     }
     segment::remove(&mut tx, permit.workspace, name).await?;
     tx.commit().await?;
-    permit.audit(segment.id);
+    permit.audit(segment.id).await;
     Ok(Removed { segment: segment.name, removed: true })
 }
 
 /// Lists the segments.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Segments> {
-    let permit = actor.permit(Action::ListSegments)?;
+    let permit = actor.permit(installation, Action::ListSegments).await?;
     let segments = segment::all(&mut *installation.db.read().await?, permit.workspace).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Segments { segments: segments.into_iter().map(SegmentRow::from).collect() })
 }
 
 /// Counts the contacts of a segment.
 pub async fn count(installation: &Installation, actor: &Actor, name: &str) -> Result<Count> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let count = segment::count(installation, permit.workspace, name).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Count { segment: name.to_owned(), count, estimate: false })
 }
 
 /// Estimates the contacts of a segment from a sample; `None` where counting is as fast.
 pub async fn estimate(installation: &Installation, actor: &Actor, name: &str) -> Result<Option<Count>> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let count = segment::estimate(installation, permit.workspace, name).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(count.map(|count| Count { segment: name.to_owned(), count, estimate: true }))
 }
 
 /// Explains why the contact with this address is in the segment or not.
 pub async fn explain(installation: &Installation, actor: &Actor, name: &str, address: &str) -> Result<Explanation> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let address =
         Address::parse(address).map_err(|_| Message::new("segment-explain-address").invalid_field("address"))?;
     let found = segment::explain(installation, permit.workspace, name, &address).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Explanation {
         segment: name.to_owned(),
         included: found.included,

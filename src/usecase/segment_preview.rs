@@ -33,7 +33,7 @@ pub struct Preview {
 /// # Errors
 /// Invalid for an expression that is wrong, with the place of the mistake.
 pub async fn preview(installation: &Installation, actor: &Actor, expression: &str) -> Result<Preview> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let estimate = segment::estimate_expression(installation, permit.workspace, expression).await?;
     let is_estimate = estimate.is_some();
     let count = match estimate {
@@ -62,10 +62,10 @@ pub async fn members(
     after: Id,
     limit: i64,
 ) -> Result<Contacts> {
-    let permit = actor.permit(Action::ListContacts)?;
+    let permit = actor.permit(installation, Action::ListContacts).await?;
     let saved = segment::need(&mut *installation.db.read().await?, permit.workspace, name).await?;
     let contacts = select(installation, permit.workspace, &saved.expression, after, limit).await?;
-    permit.audit(saved.id);
+    permit.audit(saved.id).await;
     Ok(contacts)
 }
 

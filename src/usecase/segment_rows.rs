@@ -16,7 +16,7 @@ use crate::infra::installation::Installation;
 /// # Errors
 /// Invalid for an expression that is wrong, with the place of the mistake.
 pub async fn read(installation: &Installation, actor: &Actor, expression: &str) -> Result<Rows> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let mut conn = installation.db.read().await?;
     let expression = segment::resolve(&mut conn, permit.workspace, expression).await?;
     permit.skip_audit();
@@ -25,7 +25,7 @@ pub async fn read(installation: &Installation, actor: &Actor, expression: &str) 
 
 /// Writes rows as an expression; empty without a row that is filled in.
 pub async fn compose(installation: &Installation, actor: &Actor, rows: &Rows) -> Result<String> {
-    let permit = actor.permit(Action::ReadSegment)?;
+    let permit = actor.permit(installation, Action::ReadSegment).await?;
     let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
     permit.skip_audit();
     let kind = |name: &str| fields.iter().find(|field| field.name == name).map(|field| field.kind);
@@ -47,7 +47,7 @@ pub struct Use {
 
 /// The campaigns that go to a saved segment, the newest first. Segments do not name each other.
 pub async fn list_uses(installation: &Installation, actor: &Actor, name: &str) -> Result<Vec<Use>> {
-    let permit = actor.permit(Action::ListSegments)?;
+    let permit = actor.permit(installation, Action::ListSegments).await?;
     let mut conn = installation.db.read().await?;
     let segment = segment::need(&mut conn, permit.workspace, name).await?;
     let campaigns = model::list(&mut conn, permit.workspace).await?;

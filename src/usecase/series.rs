@@ -39,20 +39,20 @@ fn state<S: serde::Serializer>(state: &State, serializer: S) -> Result<S::Ok, S:
 
 /// Lists the series.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<SeriesRow>> {
-    let permit = actor.permit(Action::ShowCampaign)?;
-    permit.audit(None);
+    let permit = actor.permit(installation, Action::ShowCampaign).await?;
+    permit.audit(None).await;
     read(installation, permit.workspace).await
 }
 
 /// Stops a series: it makes no more campaigns; those it made continue. Returns all series.
 pub async fn stop(installation: &Installation, actor: &Actor, draft: &str) -> Result<Vec<SeriesRow>> {
-    let permit = actor.permit(Action::StopSeries)?;
+    let permit = actor.permit(installation, Action::StopSeries).await?;
     let mut tx = installation.db.write().await?;
     let draft = model::find_by_name(&mut tx, permit.workspace, draft).await?;
     let series = series::find(&mut tx, &draft).await?;
     series::stop(&mut tx, series.id, State::Stopped, None).await?;
     tx.commit().await?;
-    permit.audit(series.id);
+    permit.audit(series.id).await;
     read(installation, permit.workspace).await
 }
 
@@ -63,13 +63,13 @@ pub async fn resume(
     draft: &str,
     send_missed: bool,
 ) -> Result<Vec<SeriesRow>> {
-    let permit = actor.permit(Action::ResumeSeries)?;
+    let permit = actor.permit(installation, Action::ResumeSeries).await?;
     let mut tx = installation.db.write().await?;
     let draft = model::find_by_name(&mut tx, permit.workspace, draft).await?;
     let series = series::find(&mut tx, &draft).await?;
     series::resume(installation, &mut tx, &series, send_missed).await?;
     tx.commit().await?;
-    permit.audit(series.id);
+    permit.audit(series.id).await;
     read(installation, permit.workspace).await
 }
 

@@ -92,14 +92,14 @@ pub async fn sign_in(
     throttle: &Throttle,
     attempt: &Attempt<'_>,
 ) -> Result<Entered> {
-    let permit = actor.permit(Action::SignIn)?;
+    let permit = actor.permit(installation, Action::SignIn).await?;
     let mut account = None;
     let entered = try_sign_in(installation, throttle, attempt, &mut account).await;
     match &entered {
-        Ok(entered) => permit.audit(entered.user),
+        Ok(entered) => permit.audit(entered.user).await,
         // The form asks for the code of the second factor only then.
         Err(error) if error.message().key == "sign-in-code-needed" => {}
-        Err(_) => permit.audit_refusal(account),
+        Err(_) => permit.audit_refusal(account).await,
     }
     entered
 }
@@ -237,7 +237,7 @@ pub async fn end(installation: &Installation, token: &str) -> Result<()> {
 
 /// The sessions of the user who asks, the last used first.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<SessionRow>> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let user = permit.user.ok_or_else(signed_out)?;
     let sessions = session::of_user(&mut *installation.db.read().await?, user, installation.clock.now()).await?;
     permit.skip_audit();
@@ -250,14 +250,14 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<Sess
 ///
 /// `NotFound` when there is none.
 pub async fn end_other(installation: &Installation, actor: &Actor, id: Id) -> Result<()> {
-    let permit = actor.permit(Action::ManageAccount)?;
+    let permit = actor.permit(installation, Action::ManageAccount).await?;
     let user = permit.user.ok_or_else(signed_out)?;
     let mut tx = installation.db.write().await?;
     if !session::end_of_user(&mut tx, user, id).await? {
         return Err(Message::new("session-unknown").not_found());
     }
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ pub enum Which {
 
 /// Lists the lines that are set aside, the oldest first.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<SetAsideList> {
-    let permit = actor.permit(Action::ListSetAside)?;
+    let permit = actor.permit(installation, Action::ListSetAside).await?;
     let mut conn = installation.db.read().await?;
     let row = |line: SetAside| SetAsideRow {
         id: line.id,
@@ -82,13 +82,13 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<SetAside
         requests: set_aside::count(&mut conn, Queue::Request).await?,
         lines: set_aside::list(&mut conn, 0, LIST_LENGTH).await?.into_iter().map(row).collect(),
     };
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(list)
 }
 
 /// Processes lines again. Those that fail again stay set aside.
 pub async fn retry(installation: &Installation, actor: &Actor, which: Which) -> Result<SetAsideEnd> {
-    let permit = actor.permit(Action::SettleSetAside)?;
+    let permit = actor.permit(installation, Action::SettleSetAside).await?;
     let mut end = SetAsideEnd::default();
     for_each(installation, which, async |line| {
         match process(installation, &line).await {
@@ -102,13 +102,13 @@ pub async fn retry(installation: &Installation, actor: &Actor, which: Which) -> 
         Ok(())
     })
     .await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(end)
 }
 
 /// Deletes lines without processing them.
 pub async fn dismiss(installation: &Installation, actor: &Actor, which: Which) -> Result<SetAsideEnd> {
-    let permit = actor.permit(Action::SettleSetAside)?;
+    let permit = actor.permit(installation, Action::SettleSetAside).await?;
     let mut end = SetAsideEnd::default();
     for_each(installation, which, async |line| {
         let mut tx = installation.db.write().await?;
@@ -116,7 +116,7 @@ pub async fn dismiss(installation: &Installation, actor: &Actor, which: Which) -
         tx.commit().await
     })
     .await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(end)
 }
 

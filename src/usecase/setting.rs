@@ -38,41 +38,41 @@ pub struct Rotated {
 
 /// Changes a setting and returns it as stored.
 pub async fn set(installation: &Installation, actor: &Actor, name: &str, value: &str) -> Result<Settings> {
-    let permit = actor.permit(Action::ChangeSetting)?;
+    let permit = actor.permit(installation, Action::ChangeSetting).await?;
     let setting = Setting::find(name)?;
     let mut tx = installation.db.write().await?;
     setting::set(&mut tx, setting, value).await?;
     tx.commit().await?;
     let value = setting::get(&mut *installation.db.read().await?, setting).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Settings(vec![SettingRow { setting, value }]))
 }
 
 /// Reads one setting.
 pub async fn get(installation: &Installation, actor: &Actor, name: &str) -> Result<Settings> {
-    let permit = actor.permit(Action::ListSettings)?;
+    let permit = actor.permit(installation, Action::ListSettings).await?;
     let setting = Setting::find(name)?;
     let value = setting::get(&mut *installation.db.read().await?, setting).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Settings(vec![SettingRow { setting, value }]))
 }
 
 /// Lists all settings.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Settings> {
-    let permit = actor.permit(Action::ListSettings)?;
+    let permit = actor.permit(installation, Action::ListSettings).await?;
     let mut conn = installation.db.read().await?;
     let mut rows = Vec::new();
     for setting in Setting::ALL {
         rows.push(SettingRow { setting: *setting, value: setting::get(&mut conn, *setting).await? });
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Settings(rows))
 }
 
 /// Makes a new key that signs the tokens of new messages; tokens signed by older keys stay valid.
 pub async fn rotate_key(installation: &Installation, actor: &Actor) -> Result<Rotated> {
-    let permit = actor.permit(Action::RotateTokenKey)?;
+    let permit = actor.permit(installation, Action::RotateTokenKey).await?;
     let key = Keyring::rotate(&installation.config.keys_dir())?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Rotated { key })
 }

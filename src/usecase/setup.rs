@@ -48,7 +48,7 @@ pub async fn pending_link(installation: &Installation) -> Result<Option<SecretTo
 
 /// Whether a link for setup is still valid.
 pub async fn is_valid(installation: &Installation, actor: &Actor, token: &str) -> Result<bool> {
-    let permit = actor.permit(Action::CompleteSetup)?;
+    let permit = actor.permit(installation, Action::CompleteSetup).await?;
     let Some(token) = SecretToken::parse(token) else { return Ok(false) };
     let mut conn = installation.db.read().await?;
     let found = setup_link::find(&mut conn, LinkPurpose::Setup, &token, installation.clock.now()).await?;
@@ -68,7 +68,7 @@ pub async fn complete(
     first: &FirstUser<'_>,
     browser: &Browser<'_>,
 ) -> Result<Entered> {
-    let permit = actor.permit(Action::CompleteSetup)?;
+    let permit = actor.permit(installation, Action::CompleteSetup).await?;
     let token = SecretToken::parse(token).ok_or_else(invalid_link)?;
     let now = installation.clock.now();
     // The work of a hash is for those who have the link.
@@ -92,13 +92,13 @@ pub async fn complete(
     own_every_workspace(&mut tx, id, now).await?;
     let entered = session::enter(installation, &mut tx, id, browser, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(entered)
 }
 
 /// Adds the user of a demo, an administrator whose password nobody knows. Returns the link that signs them in once.
 pub async fn demo_link(installation: &Installation, actor: &Actor, lang: Option<Lang>) -> Result<SecretToken> {
-    let permit = actor.permit(Action::AddUser)?;
+    let permit = actor.permit(installation, Action::AddUser).await?;
     let hash = password::hash(SecretToken::generate().expose(), password::Queue::Known).await?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     let email = user::parse_email(DEMO_EMAIL)?;
@@ -108,7 +108,7 @@ pub async fn demo_link(installation: &Installation, actor: &Actor, lang: Option<
     own_every_workspace(&mut tx, id, now).await?;
     let token = setup_link::add(&mut tx, LinkPurpose::SignIn, Some(id), now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(token)
 }
 

@@ -79,14 +79,14 @@ pub struct Cancelled {
 /// `Invalid` when neither is asked for; `Unavailable` when a migration that had begun was interrupted: the same
 /// request continues it.
 pub async fn run(config: Config, actor: &Actor, request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Migrated> {
-    let permit = actor.permit(Action::MigrateStore)?;
+    let permit = actor.permit_outside(Action::MigrateStore)?;
     let data = config.data.clone();
     if request.wipe_old {
         // Before anything is moved: a process on the old store would create its files again.
         drop(wipe::lock_unused(&data)?);
     }
     let moved = match &request.to {
-        Some(to) => Some(migrate(config, to, progress).await?),
+        Some(to) => Some(migrate(config.clone(), to, progress).await?),
         None if request.wipe_old => None,
         None => return Err(Message::new("move-no-target").invalid_field("to")),
     };
@@ -97,15 +97,15 @@ pub async fn run(config: Config, actor: &Actor, request: &Request, progress: &mu
         let is_moved = moved.as_ref().is_some_and(|moved| !moved.tables.is_empty());
         is_moved.then_some(OldStore { place: None, wiped: false, clean: None })
     };
-    permit.audit(None);
+    permit.audit_at(&config, None).await;
     Ok(Migrated { moved, old })
 }
 
 /// Cancels a migration that was begun. With `to`, what was copied there is removed.
 pub async fn cancel(config: Config, actor: &Actor, to: Option<&str>) -> Result<Cancelled> {
-    let permit = actor.permit(Action::MigrateStore)?;
-    let place = store_migration::cancel(config, Clock::system(), to).await?;
-    permit.audit(None);
+    let permit = actor.permit_outside(Action::MigrateStore)?;
+    let place = store_migration::cancel(config.clone(), Clock::system(), to).await?;
+    permit.audit_at(&config, None).await;
     Ok(Cancelled { cancelled: true, place })
 }
 

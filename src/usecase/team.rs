@@ -102,7 +102,7 @@ pub struct NewAccount<'a> {
 
 /// Lists the team of the actor's workspace.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Team> {
-    let permit = actor.permit(Action::ListTeam)?;
+    let permit = actor.permit(installation, Action::ListTeam).await?;
     let mut conn = installation.db.read().await?;
     let mut members = Vec::new();
     for row in membership::of_workspace(&mut conn, permit.workspace).await? {
@@ -126,7 +126,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Team> {
         granted_until: invitation.granted_until,
         expires: invitation.expires_at,
     };
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Team { members, invitations: invitations.into_iter().map(invited).collect() })
 }
 
@@ -142,7 +142,7 @@ pub async fn invite(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<InvitationLink> {
-    let permit = actor.permit(Action::ChangeTeam)?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?;
     let email = user::parse_email(email)?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     check_grant(role, granted_until, now)?;
@@ -156,7 +156,7 @@ pub async fn invite(
     let new = NewStaffInvitation { id, workspace: permit.workspace, email: &email, role, granted_until };
     let token = staff_invitation::add(&mut tx, &new, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(InvitationLink { email, token })
 }
 
@@ -166,13 +166,13 @@ pub async fn invite(
 ///
 /// `NotFound` when there is none.
 pub async fn withdraw(installation: &Installation, actor: &Actor, id: Id) -> Result<()> {
-    let permit = actor.permit(Action::ChangeTeam)?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?;
     let mut tx = installation.db.write().await?;
     if !staff_invitation::withdraw(&mut tx, permit.workspace, id).await? {
         return Err(Message::new("team-invitation-unknown").not_found());
     }
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(())
 }
 
@@ -188,7 +188,7 @@ pub async fn set_role(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<()> {
-    let permit = actor.permit(Action::ChangeTeam)?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?;
     let now = installation.clock.now();
     check_grant(role, granted_until, now)?;
     let mut tx = installation.db.write().await?;
@@ -196,7 +196,7 @@ pub async fn set_role(
     let row = MembershipRow { user, workspace: permit.workspace, role, granted_until };
     membership::set(&mut tx, &row, now).await?;
     tx.commit().await?;
-    permit.audit(user);
+    permit.audit(user).await;
     Ok(())
 }
 
@@ -212,7 +212,7 @@ pub async fn give_role(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<Address> {
-    let permit = actor.permit(Action::AddUser)?;
+    let permit = actor.permit(installation, Action::AddUser).await?;
     let now = installation.clock.now();
     check_grant(role, granted_until, now)?;
     let mut tx = installation.db.write().await?;
@@ -220,7 +220,7 @@ pub async fn give_role(
     let row = MembershipRow { user: user.id, workspace: permit.workspace, role, granted_until };
     membership::set(&mut tx, &row, now).await?;
     tx.commit().await?;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(user.email)
 }
 
@@ -230,7 +230,7 @@ pub async fn give_role(
 ///
 /// `NotFound` for a user who is no member, `Conflict` for the last owner.
 pub async fn remove(installation: &Installation, actor: &Actor, user: Id) -> Result<()> {
-    let permit = actor.permit(Action::ChangeTeam)?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?;
     let mut tx = installation.db.write().await?;
     need_member(&mut tx, actor, user, false).await?;
     membership::end(&mut tx, user, permit.workspace).await?;
@@ -246,7 +246,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, user: Id) -> Res
     if is_erased {
         remove_bytes(installation, Urgency::Usual).await;
     }
-    permit.audit(user);
+    permit.audit(user).await;
     Ok(())
 }
 
@@ -256,7 +256,7 @@ pub async fn open_invitation(
     actor: &Actor,
     token: &str,
 ) -> Result<Option<OpenInvitation>> {
-    let permit = actor.permit(Action::JoinWorkspace)?;
+    let permit = actor.permit(installation, Action::JoinWorkspace).await?;
     let Some(token) = SecretToken::parse(token) else { return Ok(None) };
     let mut conn = installation.db.read().await?;
     let found = staff_invitation::find(&mut conn, &token, installation.clock.now()).await?;
@@ -282,7 +282,7 @@ pub async fn join(
     new: &NewAccount<'_>,
     browser: &Browser<'_>,
 ) -> Result<Entered> {
-    let permit = actor.permit(Action::JoinWorkspace)?;
+    let permit = actor.permit(installation, Action::JoinWorkspace).await?;
     let token = SecretToken::parse(token).ok_or_else(invalid_link)?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     let found = staff_invitation::find(&mut *installation.db.read().await?, &token, now).await?;
@@ -301,7 +301,7 @@ pub async fn join(
     membership::set(&mut tx, &row, now).await?;
     let entered = session::enter(installation, &mut tx, id, browser, now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(entered)
 }
 
@@ -311,7 +311,7 @@ pub async fn join(
 ///
 /// `Conflict` when the link is not valid, or belongs to another address.
 pub async fn join_as_user(installation: &Installation, actor: &Actor, token: &str) -> Result<Id> {
-    let permit = actor.permit(Action::JoinWorkspace)?;
+    let permit = actor.permit(installation, Action::JoinWorkspace).await?;
     let id = permit.user.ok_or_else(session::signed_out)?;
     let token = SecretToken::parse(token).ok_or_else(invalid_link)?;
     let now = installation.clock.now();
@@ -324,7 +324,7 @@ pub async fn join_as_user(installation: &Installation, actor: &Actor, token: &st
     }
     membership::set(&mut tx, &membership_of(&invitation, id), now).await?;
     tx.commit().await?;
-    permit.audit(invitation.workspace);
+    permit.audit(invitation.workspace).await;
     Ok(invitation.workspace)
 }
 

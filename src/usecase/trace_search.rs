@@ -30,21 +30,21 @@ pub async fn search(
     address: &str,
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<Searched> {
-    let permit = actor.permit(Action::SearchTraces)?;
+    let permit = actor.permit(installation, Action::SearchTraces).await?;
     let parsed = Address::parse(address).map_err(|fault| {
         Message::new("trace-address").with_message("why", Message::new(fault.key())).invalid_field("address")
     })?;
     let report = trace_search::search(installation, address, &parsed, progress).await?;
     let pending = physical_erasure::is_pending(installation);
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Searched { report, pending, address: parsed })
 }
 
 /// Removes the bytes of contacts that were erased and of values that were corrected, where any are pending. Returns what
 /// is to be said when some remain.
 pub async fn clean(installation: &Installation, actor: &Actor) -> Result<Option<Message>> {
-    let permit = actor.permit(Action::SearchTraces)?;
+    let permit = actor.permit(installation, Action::SearchTraces).await?;
     let is_complete = physical_erasure::run_if_pending(installation).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok((!is_complete).then(|| physical_erasure::pending_notice(installation)))
 }

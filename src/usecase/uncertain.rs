@@ -84,7 +84,7 @@ pub struct Settled {
 
 /// Lists the uncertain deliveries, of one campaign or all.
 pub async fn list(installation: &Installation, actor: &Actor, campaign: Option<&str>) -> Result<Vec<UncertainRow>> {
-    let permit = actor.permit(Action::ListUncertain)?;
+    let permit = actor.permit(installation, Action::ListUncertain).await?;
     let mut conn = installation.db.read().await?;
     let scope = scope(&mut conn, permit.workspace, campaign).await?;
     let campaigns = model::list(&mut conn, permit.workspace).await?;
@@ -103,7 +103,7 @@ pub async fn list(installation: &Installation, actor: &Actor, campaign: Option<&
         }
     };
     let rows = uncertain::list(&mut conn, scope).await?.into_iter().map(row).collect();
-    permit.audit(scope.campaign);
+    permit.audit(scope.campaign).await;
     Ok(rows)
 }
 
@@ -114,7 +114,7 @@ pub async fn settle(
     campaign: Option<&str>,
     settlement: &Settlement,
 ) -> Result<Settled> {
-    let permit = actor.permit(Action::SettleUncertain)?;
+    let permit = actor.permit(installation, Action::SettleUncertain).await?;
     let mut conn = installation.db.read().await?;
     let scope = scope(&mut conn, permit.workspace, campaign).await?;
     let deliveries = uncertain::list(&mut conn, scope).await?;
@@ -143,7 +143,7 @@ pub async fn settle(
     settled.uncertain = uncertain::count(&mut tx, scope).await?;
     tx.commit().await?;
     hard_bounce::apply(&installation.db).await?;
-    permit.audit(scope.campaign);
+    permit.audit(scope.campaign).await;
     Ok(settled)
 }
 

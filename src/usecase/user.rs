@@ -119,7 +119,7 @@ pub struct RemovedUser {
 ///
 /// `Invalid` for a field, also for an address that another user has.
 pub async fn add(installation: &Installation, actor: &Actor, new: &AddUser<'_>) -> Result<UserLink> {
-    let permit = actor.permit(Action::AddUser)?;
+    let permit = actor.permit(installation, Action::AddUser).await?;
     let name = user::check_name(new.name)?;
     let email = user::parse_email(new.email)?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
@@ -135,13 +135,13 @@ pub async fn add(installation: &Installation, actor: &Actor, new: &AddUser<'_>) 
     }
     let token = setup_link::add(&mut tx, LinkPurpose::Password, Some(id), now).await?;
     tx.commit().await?;
-    permit.audit(id);
+    permit.audit(id).await;
     Ok(UserLink { user: id, email, token, expires: now + LinkPurpose::Password.term() })
 }
 
 /// All users with their roles.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<UserRow>> {
-    let permit = actor.permit(Action::ListUsers)?;
+    let permit = actor.permit(installation, Action::ListUsers).await?;
     let mut conn = installation.db.read().await?;
     let workspaces = workspace::all(&mut conn).await?;
     let mut rows = Vec::new();
@@ -163,7 +163,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
             added: user.created_at,
         });
     }
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(rows)
 }
 
@@ -173,7 +173,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
 ///
 /// `Conflict` for the last administrator.
 pub async fn set_administrator(installation: &Installation, actor: &Actor, email: &str, is_one: bool) -> Result<()> {
-    let permit = actor.permit(Action::AddUser)?;
+    let permit = actor.permit(installation, Action::AddUser).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     if !is_one {
@@ -181,7 +181,7 @@ pub async fn set_administrator(installation: &Installation, actor: &Actor, email
     }
     user::set_administrator(&mut tx, user.id, is_one).await?;
     tx.commit().await?;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(())
 }
 
@@ -191,21 +191,21 @@ pub async fn set_administrator(installation: &Installation, actor: &Actor, email
 ///
 /// `Conflict` for the last administrator.
 pub async fn remove(installation: &Installation, actor: &Actor, email: &str) -> Result<RemovedUser> {
-    let permit = actor.permit(Action::RemoveUser)?;
+    let permit = actor.permit(installation, Action::RemoveUser).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     ensure_other_administrator(&mut tx, &user).await?;
     erase(installation, &mut tx, &user).await?;
     tx.commit().await?;
     let pending = remove_bytes(installation, Urgency::Usual).await;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(RemovedUser { removed: true, scrubbed: pending.is_none(), pending, email: user.email })
 }
 
 /// Makes a link by which a user chooses a new password. What they have stays until then; with `second_factor` the second
 /// factor is removed at once, for somebody who lost their phone and their recovery codes.
 pub async fn reset(installation: &Installation, actor: &Actor, email: &str, second_factor: bool) -> Result<UserLink> {
-    let permit = actor.permit(Action::ResetUser)?;
+    let permit = actor.permit(installation, Action::ResetUser).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
@@ -216,29 +216,29 @@ pub async fn reset(installation: &Installation, actor: &Actor, email: &str, seco
     setup_link::forget(&mut tx, user.id).await?;
     let token = setup_link::add(&mut tx, LinkPurpose::Password, Some(user.id), now).await?;
     tx.commit().await?;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(UserLink { user: user.id, email: user.email, token, expires: now + LinkPurpose::Password.term() })
 }
 
 /// The sessions of a user.
 pub async fn sessions(installation: &Installation, actor: &Actor, email: &str) -> Result<Vec<SessionRow>> {
-    let permit = actor.permit(Action::ManageSessions)?;
+    let permit = actor.permit(installation, Action::ManageSessions).await?;
     let mut conn = installation.db.read().await?;
     let user = need(installation, &mut conn, email).await?;
     let sessions = session::of_user(&mut conn, user.id, installation.clock.now()).await?;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(sessions.into_iter().map(SessionRow::from).collect())
 }
 
 /// Ends all sessions of a user. Returns how many there were.
 pub async fn end_sessions(installation: &Installation, actor: &Actor, email: &str) -> Result<u64> {
-    let permit = actor.permit(Action::ManageSessions)?;
+    let permit = actor.permit(installation, Action::ManageSessions).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     let ended = session::forget(&mut tx, user.id).await?;
     known_client::forget(&mut tx, user.id).await?;
     tx.commit().await?;
-    permit.audit(user.id);
+    permit.audit(user.id).await;
     Ok(ended)
 }
 

@@ -23,17 +23,17 @@ pub struct Workspaces {
 
 /// Adds a workspace.
 pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Result<Added> {
-    let permit = actor.permit(Action::AddWorkspace)?;
+    let permit = actor.permit(installation, Action::AddWorkspace).await?;
     let added = workspace::add(installation, name).await?;
-    permit.audit(added.id);
+    permit.audit(added.id).await;
     Ok(Added { workspace: added.name })
 }
 
 /// Lists the workspaces.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Workspaces> {
-    let permit = actor.permit(Action::ListWorkspaces)?;
+    let permit = actor.permit(installation, Action::ListWorkspaces).await?;
     let all = workspace::all(&mut *installation.db.read().await?).await?;
-    permit.audit(None);
+    permit.audit(None).await;
     Ok(Workspaces { workspaces: all.into_iter().map(|workspace| workspace.name).collect() })
 }
 

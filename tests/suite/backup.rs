@@ -29,7 +29,7 @@ struct Away {
 impl Away {
     async fn new(fixture: &Fixture) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let key = backup::make_key(&fixture.installation, &OPERATOR, &folder.path().join("key")).expect("a key");
+        let key = backup::make_key(&fixture.installation, &OPERATOR, &folder.path().join("key")).await.expect("a key");
         let mut away = Self { backup: folder.path().join("b.age"), folder, recipient: key.recipient };
         away.backup = away.back_up(fixture, "b.age").await;
         away
@@ -257,7 +257,7 @@ async fn damaged_or_foreign_file_changes_nothing() {
         assert_eq!(restore(&good[..length], &key).await.err(), Some("backup-damaged"), "{length} bytes");
     }
     let other = away.folder.path().join("other-key");
-    backup::make_key(&fixture.installation, &OPERATOR, &other).expect("a key");
+    backup::make_key(&fixture.installation, &OPERATOR, &other).await.expect("a key");
     assert_eq!(restore(&good, &other).await.err(), Some("backup-other-key"));
     assert_eq!(restore(&good, &away.backup).await.err(), Some("backup-identity"));
     assert!(!target.join("sendoff.db").exists() && !target.join("keys/token.key").exists());
@@ -301,7 +301,7 @@ async fn backups_of_a_folder_get_names_and_old_ones_go() {
         assert!(!format!("{refused:?}").contains(secret), "a private key is not shown");
     }
     let inside = fixture.installation.config.data.join("key");
-    let refused = backup::make_key(&fixture.installation, &OPERATOR, &inside).expect_err("beside the data");
+    let refused = backup::make_key(&fixture.installation, &OPERATOR, &inside).await.expect_err("beside the data");
     assert_eq!(refused.message().key, "backup-key-inside");
     fixture.close().await;
 }

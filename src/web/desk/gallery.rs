@@ -37,9 +37,9 @@ pub fn language(visit: &Visit, params: &Params) -> Lang {
 }
 
 /// `GET /emails?language=`
-pub async fn list(visit: Visit, params: Params) -> Result<Response, Refusal> {
+pub async fn list(State(state): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
     let lang = language(&visit, &params);
-    let rows = gallery::list(&visit.actor, lang)?;
+    let rows = gallery::list(&state.installation, &visit.actor, lang).await?;
     let card =
         |row: gallery::GalleryRow| Card { template: row.template, name: visit.say(&row.name), subject: row.subject };
     let page = GalleryPage {

@@ -98,7 +98,8 @@ impl RecipientState {
     pub async fn submit(self: &Arc<Self>, delivery: DeliveryRef, request: RecipientRequest) -> Result<Requested> {
         let state = self.clone();
         let submitting = tokio::spawn(async move {
-            let requested = recipient::request(&state.journal, &Actor::recipient(), delivery, request).await?;
+            let requested =
+                recipient::request(&state.installation, &state.journal, &Actor::recipient(), delivery, request).await?;
             state.erased.notify_one();
             Ok(requested)
         });
