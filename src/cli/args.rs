@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment,
-    serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
+    audit, backup, brand, campaign, contact, demo, destruction, export, field, import, lane, list, log, machine, mail,
+    relay, segment, serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -162,6 +162,18 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: set_aside::Command,
+    },
+    /// Show what was destroyed in a month, as an act and as a log, and whether an address was erased
+    Destruction {
+        /// The command
+        #[command(subcommand)]
+        command: destruction::Command,
+    },
+    /// List, check and export the log of who did what
+    Audit {
+        /// The command
+        #[command(subcommand)]
+        command: audit::Command,
     },
     /// Show and change the settings of the installation
     Settings {

@@ -1,6 +1,7 @@
 //! The command line: one file a command group, which parses, calls a use case and prints its output.
 
 pub mod args;
+pub mod audit;
 pub mod backup;
 pub mod brand;
 pub mod campaign;
@@ -8,6 +9,7 @@ pub mod campaign_draft;
 pub mod comparison;
 pub mod contact;
 pub mod demo;
+pub mod destruction;
 pub mod export;
 pub mod field;
 pub mod import;
@@ -134,6 +136,8 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
             trace_search::run(installation, &operator, args, lang).await
         }
         Command::SetAside { command } => set_aside::run(installation, &operator, command, lang).await,
+        Command::Destruction { command } => destruction::run(installation, &actor?, command, lang).await,
+        Command::Audit { command } => audit::run(installation, &operator, command, lang).await,
         Command::Settings { command } => setting::run(installation, &operator, command, lang).await,
         Command::Demo(_) | Command::Move(_) | Command::Restore(_) => {
             unreachable!("handled before an installation is opened")

@@ -330,6 +330,17 @@ pub async fn is_alive(conn: &mut Conn) -> bool {
 /// Declares an enum that is stored as text; the same words are used in the database, in JSON and on the command line.
 #[macro_export]
 macro_rules! text_enum {
+    // With the prefix of the keys in the catalogues: `key()` is the prefix and the text.
+    ($(#[$meta:meta])* $name:ident keyed $prefix:literal { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $crate::text_enum! { $(#[$meta])* $name { $($(#[$vmeta])* $variant = $text),+ } }
+
+        impl $name {
+            /// The catalogue key of its name.
+            pub const fn key(self) -> &'static str {
+                match self { $(Self::$variant => concat!($prefix, $text)),+ }
+            }
+        }
+    };
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

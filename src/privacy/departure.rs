@@ -73,3 +73,16 @@ impl Departure {
         daily_count::add_all(conn, &counts).await
     }
 }
+
+/// The catalogue key of the name of a reason of the log.
+pub fn reason_key(reason: &str) -> &'static str {
+    match reason {
+        "left" => "act-reason-left",
+        "erased" => "act-reason-erased",
+        "closed" => "act-reason-closed",
+        "bounced" => "act-reason-bounced",
+        "expired" => "act-reason-expired",
+        "ended" => "act-reason-ended",
+        _ => "act-reason-other",
+    }
+}

@@ -29,6 +29,7 @@ use crate::infra::installation::Installation;
 
 use super::departure::Departure;
 pub use super::departure::Reason;
+use super::destruction::Destroyed;
 use super::erasure_log::{self, ErasureRecord};
 
 /// Contacts unsubscribed in one transaction while a list is closed.
@@ -109,17 +110,17 @@ async fn unsubscribe_after_hits(
         let hits = unwritten::of_list(&mut tx, hits, Some(list)).await?;
         event::insert(&mut tx, &installation.ids, &hits).await?;
     }
-    let (mut erased, mut records) = (HashMap::new(), Vec::new());
+    let (mut erased, mut records, mut destroyed) = (HashMap::new(), Vec::new(), Destroyed::default());
     for ((workspace, list), contacts) in lists {
         let tombstones = Tombstones { workspace, list, reason };
         let of_list = unsubscriptions.iter().filter(|one| one.list == list);
         let campaigns = of_list.filter_map(|one| Some((one.contact, one.campaign?))).collect();
         let departure = Departure { reason, day: installation.clock.today(), campaigns };
-        for (contact, what) in
-            remove_from_list(installation, &mut tx, &tombstones, &departure, &contacts, &mut records).await?
-        {
-            erased.insert((contact, list), what);
-        }
+        let (contacts, of_these) = (&contacts, &mut records);
+        let from = of_these.len();
+        let removed = remove_from_list(installation, &mut tx, &tombstones, &departure, contacts, of_these).await?;
+        destroyed.add(reason, records[from..].iter().zip(removed.iter().map(|(_, what)| *what)));
+        erased.extend(removed.into_iter().map(|(contact, what)| ((contact, list), what)));
     }
     let mut counts = erased_counts::ErasedCounts::new();
     let result = |one: &Unsubscription| {
@@ -132,6 +133,7 @@ async fn unsubscribe_after_hits(
     let results = unsubscriptions.iter().map(result).collect();
     erased_counts::add_all(&mut tx, &counts).await?;
     erasure_log::append(installation, records).await?;
+    destroyed.write(installation).await?;
     failpoint::hit("before-erase-commit");
     tx.commit().await?;
     failpoint::hit("after-erase-commit");
@@ -196,7 +198,13 @@ async fn erase_after_hits(
     let mut records = Vec::new();
     let tombstones = Tombstones { workspace, list: EVERY_LIST, reason };
     tombstones.set(installation, &mut tx, &blocked, &mut records).await?;
+    let mut destroyed = Destroyed::default();
+    if found.is_some() {
+        // The address itself; an earlier one of the same person is the second record.
+        destroyed.add(reason, records.iter().take(1).map(|record| (record, Erased::Contact)));
+    }
     erasure_log::append(installation, records).await?;
+    destroyed.write(installation).await?;
     if let Some(contact) = found {
         event::insert(&mut tx, &installation.ids, hits).await?;
         let campaigns = campaign.map(|campaign| (contact, campaign)).into_iter().collect();
@@ -260,11 +268,14 @@ pub async fn close_list(
         let tombstones = Tombstones { workspace, list, reason: Reason::ListClosed };
         let mut records = Vec::new();
         let departure = Departure::of(Reason::ListClosed, installation.clock.today());
-        remove_from_list(installation, &mut tx, &tombstones, &departure, &contacts, &mut records).await?;
+        let removed = remove_from_list(installation, &mut tx, &tombstones, &departure, &contacts, &mut records).await?;
+        let mut destroyed = Destroyed::default();
+        destroyed.add(tombstones.reason, records.iter().zip(removed.iter().map(|(_, what)| *what)));
         // A subscription without a contact needs no tombstone.
         subscription::forget(&mut tx, &contacts, Some(list)).await?;
         unsubscribed += contacts.len() as u64;
         erasure_log::append(installation, records).await?;
+        destroyed.write(installation).await?;
         tx.commit().await?;
         progress(unsubscribed);
     }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{correction_log, erasure_log};
+use super::{correction_log, destruction, erasure_log};
 use crate::infra::atomic_file;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
@@ -39,6 +39,13 @@ impl LogLengths {
         let mut next = |recorded| numbers.next().filter(|length| *length <= recorded).unwrap_or(0);
         let recorded = Self::recorded(installation);
         Self { erasures: next(recorded.erasures), corrections: next(recorded.corrections) }
+    }
+
+    /// Records that nothing before these lengths is pending, also in the log of destruction when people were erased since.
+    pub(super) fn complete(self, installation: &Installation) -> Result<()> {
+        let before = Self::completed(installation).erasures;
+        self.write_completed(installation)?;
+        if self.erasures > before { destruction::record_overwritten(installation) } else { Ok(()) }
     }
 
     pub(super) fn write_completed(self, installation: &Installation) -> Result<()> {

@@ -2,7 +2,8 @@
 
 pub mod canonical_upgrade;
 pub mod correction_log;
-mod departure;
+pub mod departure;
+pub mod destruction;
 pub mod erasure;
 pub mod erasure_log;
 pub mod erasure_replay;

@@ -4,7 +4,7 @@ use crate::access::Role;
 
 crate::text_enum! {
     /// An action of a user; each has one use case, or a few that are permitted together.
-    Action {
+    Action keyed "action-" {
         /// Make a workspace.
         AddWorkspace = "add_workspace",
         /// List the workspaces.
@@ -171,6 +171,16 @@ crate::text_enum! {
         JoinWorkspace = "join_workspace",
         /// Change one's own account, and end one's own sessions.
         ManageAccount = "manage_account",
+        /// Read the audit log.
+        ReadAuditLog = "read_audit_log",
+        /// Check, list and export the logs of the installation.
+        CheckLogs = "check_logs",
+        /// Delete what its time of storage has ended for, or plan that.
+        RunRetention = "run_retention",
+        /// Read the log of destruction, and acts made of it.
+        ReadDestructionLog = "read_destruction_log",
+        /// Close a workspace for good, or take that back.
+        EndWorkspace = "end_workspace",
     }
 }
 
@@ -192,6 +202,7 @@ const OWNER: &[Role] = &[Role::Operator, Role::Owner];
 const MARKETER: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer];
 const ANALYST: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst];
 const PERSONAL: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Support, Role::Auditor];
+const AUDITOR: &[Role] = &[Role::Operator, Role::Owner, Role::Auditor];
 const STAFF: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst, Role::Auditor, Role::Support];
 const RECIPIENT: &[Role] = &[Role::Recipient];
 const VISITOR: &[Role] = &[Role::Visitor];
@@ -220,7 +231,8 @@ impl Action {
             | Self::ListUsers
             | Self::RemoveUser
             | Self::ResetUser
-            | Self::ManageSessions => (Installation, OPERATOR),
+            | Self::ManageSessions
+            | Self::CheckLogs => (Installation, OPERATOR),
             Self::CloseList
             | Self::RemoveField
             | Self::ChangeBrand
@@ -228,7 +240,9 @@ impl Action {
             | Self::TestRelay
             | Self::ChangeLane
             | Self::ListTeam
-            | Self::ChangeTeam => (Workspace, OWNER),
+            | Self::ChangeTeam
+            | Self::RunRetention
+            | Self::EndWorkspace => (Workspace, OWNER),
             Self::AddField
             | Self::IndexField
             | Self::ChangeField
@@ -262,6 +276,7 @@ impl Action {
             | Self::InviteContact
             | Self::ExportContacts => (Workspace, MARKETER),
             Self::Export => (Workspace, ANALYST),
+            Self::ReadAuditLog | Self::ReadDestructionLog => (Workspace, AUDITOR),
             Self::ShowContact | Self::ListContacts | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
             | Self::ListLists
@@ -294,6 +309,7 @@ impl Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infra::i18n::Lang;
 
     /// One line for each action: the initials of the roles that may perform it, in the order of `Role::ALL`; `V` stands only
     /// where a visitor may.
@@ -381,7 +397,21 @@ mod tests {
         choose_password -------V
         join_workspace -------V
         manage_account -------V
+        read_audit_log OO--A--
+        check_logs O------
+        run_retention OO-----
+        read_destruction_log OO--A--
+        end_workspace OO-----
     ";
+
+    #[test]
+    fn every_action_has_a_name_in_every_language() {
+        for lang in Lang::ALL {
+            let unnamed: Vec<_> =
+                Action::ALL.iter().filter(|action| lang.tr(action.key()).contains(action.key())).collect();
+            assert!(unnamed.is_empty(), "{lang}: {unnamed:?}");
+        }
+    }
 
     #[test]
     fn every_action_is_permitted_to_the_roles_of_the_table() {

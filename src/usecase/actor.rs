@@ -5,7 +5,7 @@ use crate::infra::id::Id;
 
 crate::text_enum! {
     /// The interface an actor came through.
-    Channel {
+    Channel keyed "audit-channel-" {
         /// The command line.
         CommandLine = "command_line",
         /// The pages of the staff.

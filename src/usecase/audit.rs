@@ -14,7 +14,7 @@ use crate::infra::secret::Keyring;
 
 crate::text_enum! {
     /// How an action ended.
-    Outcome {
+    Outcome keyed "audit-outcome-" {
         /// It was performed.
         Done = "done",
         /// The role may not.

@@ -59,7 +59,9 @@ fn every_key_is_used() {
     let catalogue = default_catalogue();
     let is_used = |key: &String| code.contains(&format!("\"{key}\"")) || catalogue.contains(&format!("{{ {key} }}"));
     // Keys that the code builds from a prefix.
-    let is_built = |key: &String| key.starts_with("invalid-");
+    let is_built = |key: &String| {
+        ["invalid-", "action-", "audit-channel-", "audit-outcome-"].iter().any(|own| key.starts_with(own))
+    };
     let unused: Vec<_> = keys(&catalogue).into_keys().filter(|key| !is_used(key) && !is_built(key)).collect();
 
     assert!(unused.is_empty(), "{unused:#?}");

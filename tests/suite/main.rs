@@ -3,6 +3,7 @@
 
 mod access;
 mod ahead;
+mod audit;
 mod backup;
 mod campaign_drafts;
 mod canary;
@@ -17,6 +18,7 @@ mod corrupt_values;
 mod daily_counts;
 mod data;
 mod dependencies;
+mod destruction;
 mod disk;
 mod eligibility;
 mod email;

@@ -1,7 +1,8 @@
-//! Reading a hash-chained log from its newest line to its oldest, in blocks: a long log is not read for its last page.
+//! Reading a hash-chained log: forwards, or from its newest line to its oldest in blocks, so that a long log is not read for its
+//! last page.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -26,6 +27,27 @@ impl ChainedLog {
     /// Internal when the folder cannot be read; the iterator's items fail when a file cannot.
     pub fn newest_first(&self) -> Result<NewestFirst> {
         Ok(NewestFirst { files: self.files()?, open: None })
+    }
+}
+
+impl ChainedLog {
+    /// Calls `each` with every line and its text, the oldest first; a line that cannot be read is left out.
+    ///
+    /// # Errors
+    ///
+    /// Internal when a file cannot be read, and what `each` returns.
+    pub fn for_each(&self, mut each: impl FnMut(&str, &Value) -> Result<()>) -> Result<()> {
+        for path in self.files()? {
+            let file = File::open(&path).map_err(Error::io(path.display()))?;
+            for line in BufReader::new(file).split(b'\n') {
+                let line = line.map_err(Error::io(path.display()))?;
+                let text = String::from_utf8_lossy(&line);
+                if let Ok(value) = serde_json::from_str(&text) {
+                    each(&text, &value)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -56,7 +56,7 @@ pub async fn due(installation: &Installation) -> Result<Option<Due>> {
 
 /// Records that everything before `began` is done. What was erased since stays pending from then.
 pub(super) fn complete(installation: &Installation, recorded: LogLengths, began: Millis) -> Result<()> {
-    recorded.write_completed(installation)?;
+    recorded.complete(installation)?;
     if is_pending(installation) {
         return write(installation, began);
     }

@@ -23,7 +23,7 @@ pub(super) async fn remove_bytes(installation: &Installation) -> Result<bool> {
     let are_files_done = file_erasure::erase_pending(installation).await?;
     let is_complete = installation.db.rewrite_file().await? && are_files_done;
     if is_complete {
-        recorded.write_completed(installation)?;
+        recorded.complete(installation)?;
     }
     Ok(is_complete)
 }

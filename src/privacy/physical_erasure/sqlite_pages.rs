@@ -60,7 +60,7 @@ async fn complete(installation: &Installation, cleaner: &mut PageCleaner, deadli
     cleaner.save().await?;
     let is_truncated = installation.db.truncate_wal().await?;
     if is_truncated && are_files_done {
-        recorded.write_completed(installation)?;
+        recorded.complete(installation)?;
     }
     Ok(is_truncated && are_files_done)
 }

@@ -1,14 +1,16 @@
 //! The desk: pages of the staff. Each is of a workspace and below `/w/{workspace}`; [`routes`] lists them with the action
 //! that each needs.
 
-pub mod calendar;
+pub mod audit;
+mod calendar;
 pub mod campaign;
 pub mod campaigns;
 pub mod chart;
 pub mod chosen;
 pub mod clicks;
 pub mod compare;
-pub mod draft;
+pub mod destruction;
+mod draft;
 pub mod events;
 pub mod exports;
 pub mod fields;

@@ -8,9 +8,9 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    calendar, campaign, campaigns, chosen, compare, draft, exports, fields, growth, help, home, import_undo, imports,
-    installation, lists, mailed_reports, people, person, privacy, recipients, relays, segment, segments, sender,
-    series, team, users,
+    audit, calendar, campaign, campaigns, chosen, compare, destruction, draft, exports, fields, growth, help, home,
+    import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, segment,
+    segments, sender, series, team, users,
 };
 use super::{clicks, gallery, link_check, media, revisions};
 use crate::usecase::Action;
@@ -112,6 +112,10 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/duplicate", A::AddCampaign, post(campaigns::duplicate)),
         route("/campaigns/{id}/remove", A::RemoveCampaign, post(campaigns::remove)),
         route("/privacy", A::ReadOverview, get(privacy::read)),
+        route("/privacy/destruction", A::ReadDestructionLog, get(destruction::list).post(destruction::find)),
+        route("/privacy/destruction/{month}", A::ReadDestructionLog, get(destruction::act)),
+        route("/privacy/destruction/{month}/log.csv", A::ReadDestructionLog, get(destruction::log)),
+        route("/privacy/audit", A::ReadAuditLog, get(audit::list)),
         route("/privacy/search", A::SearchTraces, post(privacy::search)),
         route("/privacy/search/{id}", A::SearchTraces, get(privacy::found)),
         route("/help", A::ReadOverview, get(help::search)),
