@@ -7,6 +7,7 @@ desk-basis = Legal basis
 desk-basis-consent = consent
 desk-basis-contract = contract
 desk-basis-interest = legitimate interest
+desk-basis-legal-duty = duty by law
 desk-bounced = No mailbox
 desk-campaign = Campaign
 desk-campaign-check = Check

@@ -87,6 +87,7 @@ import-off-every-list = of every list
 import-suppressed-contacts = of them were contacts, and were unsubscribed or erased
 import-suppressed-mailable = may be mailed, as the file says; nothing was done with them
 invalid-status = the status does not say that the person may be mailed
+invalid-too-young = the person is younger than the privacy policy allows
 invalid-left-out = imported without a value: { $reasons }
 import-encoding-unclear = The encoding of { $file } is not certain: few letters tell it. Nothing was imported. Choose the reading whose letters are right. With --encoding { $first }:
     { $first_rows }

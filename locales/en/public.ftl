@@ -28,6 +28,7 @@ data-basis = Legal basis
 data-basis-consent = Your consent
 data-basis-contract = A contract with you
 data-basis-interest = Legitimate interest of the sender
+data-basis-legal-duty = A duty by law
 data-given = Date
 data-source = Source
 data-wording = What you agreed to

@@ -7,6 +7,7 @@ desk-basis = Правовое основание
 desk-basis-consent = согласие
 desk-basis-contract = договор
 desk-basis-interest = законный интерес
+desk-basis-legal-duty = обязанность по закону
 desk-bounced = Нет ящика
 desk-campaign = Рассылка
 desk-campaign-check = Проверка

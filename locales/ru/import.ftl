@@ -87,6 +87,7 @@ import-off-every-list = ни в один список
 import-suppressed-contacts = из них были контактами и отписаны или стёрты
 import-suppressed-mailable = в файле сказано, что им можно писать; с ними ничего не сделано
 invalid-status = статус не говорит, что человеку можно писать
+invalid-too-young = человек младше, чем допускает политика конфиденциальности
 invalid-left-out = принято без значения: { $reasons }
 import-encoding-unclear = Кодировка { $file } не ясна: букв, по которым её видно, слишком мало. Ничего не импортировано. Выберите чтение с верными буквами. С --encoding { $first }:
     { $first_rows }

@@ -28,6 +28,7 @@ data-basis = Основание
 data-basis-consent = Ваше согласие
 data-basis-contract = Договор с вами
 data-basis-interest = Законный интерес отправителя
+data-basis-legal-duty = Обязанность по закону
 data-given = Дата
 data-source = Источник
 data-wording = На что вы согласились

@@ -18,6 +18,8 @@ use crate::infra::id::{Id, Ids, STEP};
 
 crate::text_enum! {
     /// The legal basis of processing (GDPR Art. 6).
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
     Basis {
         /// The person agreed.
         Consent = "consent",
@@ -25,6 +27,8 @@ crate::text_enum! {
         Contract = "contract",
         /// Legitimate interest of the sender.
         Interest = "interest",
+        /// A law demands it.
+        LegalDuty = "legal_duty",
     }
 }
 

@@ -18,6 +18,7 @@ mod bulk_insert;
 mod canonical_form;
 mod derived_columns;
 mod field_values;
+mod measured;
 mod page;
 
 pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
@@ -27,6 +28,7 @@ pub use derived_columns::{
     recompute_reachable, record_activity,
 };
 pub use field_values::{copy_value, count_with_value, remove_value};
+pub use measured::{count_measured, count_measured_under, is_measured, measured, set_measured};
 pub use page::{Order, Page, find_of_workspace, list_page, page};
 
 /// Field values by field name.

@@ -142,6 +142,18 @@ pub async fn is_any(conn: &mut Conn) -> Result<bool> {
     Ok(Query::new("select 1 from list limit 1").fetch_optional(conn).await?.is_some())
 }
 
+/// Sets the purpose of a list and its rule as JSON (`audience::list_rule`).
+pub async fn set_rule(conn: &mut Conn, id: Id, purpose: Option<&str>, rule: Option<String>) -> Result<()> {
+    let query = Query::new("update list set purpose = :purpose, rule = :rule where id = :id");
+    query.bind("purpose", purpose).bind("rule", rule).bind("id", id).execute(conn).await.map(drop)
+}
+
+/// The purpose that a list serves; `None` without a policy that names the list.
+pub async fn purpose(conn: &mut Conn, id: Id) -> Result<Option<String>> {
+    let query = Query::new("select purpose from list where id = :id").bind("id", id);
+    Ok(query.fetch_optional(conn).await?.map(|row| row.cell(0)).transpose()?.flatten())
+}
+
 /// Closes a list. The caller erases its subscribers in the same transaction.
 pub async fn close(conn: &mut Conn, id: Id, now: Millis) -> Result<()> {
     let query = Query::new(

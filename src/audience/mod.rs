@@ -12,6 +12,7 @@ pub mod hard_bounce;
 pub mod import;
 pub mod indexed_field;
 pub mod list;
+pub mod list_rule;
 pub mod people_file;
 pub mod segment;
 pub mod subscription;

@@ -89,6 +89,24 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Workspace>> {
     rows.iter().map(|row| Ok(Workspace { id: row.cell(0)?, name: row.cell(1)? })).collect()
 }
 
+/// Value of column `measured`: opens are counted for a campaign, of nobody in particular.
+pub const MEASURED_BY_CAMPAIGN: i64 = 2;
+
+/// Value of column `measured`: nothing is recorded.
+pub const NOT_MEASURED: i64 = 3;
+
+/// Sets whether people who said nothing are measured: 1 yes, 0 no, or one of the values above; `None` without a policy.
+pub async fn set_measured(conn: &mut Conn, id: Id, measured: Option<i64>) -> Result<()> {
+    let query = Query::new("update workspace set measured = :measured where id = :id");
+    query.bind("measured", measured).bind("id", id).execute(conn).await.map(drop)
+}
+
+/// Whether people who said nothing are measured, as [`set_measured`] stored it.
+pub async fn measured(conn: &mut Conn, id: Id) -> Result<Option<i64>> {
+    let row = Query::new("select measured from workspace where id = :id").bind("id", id).fetch_optional(conn).await?;
+    row.map(|row| row.cell(0)).transpose().map(Option::flatten)
+}
+
 /// The name of a workspace; empty when the key is unknown.
 pub async fn name_of(conn: &mut Conn, id: Id) -> Result<String> {
     let row = Query::new("select name from workspace where id = :id").bind("id", id).fetch_optional(conn).await?;

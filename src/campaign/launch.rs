@@ -10,7 +10,9 @@ use super::model::transition::TimeBounds;
 use super::model::{self, Campaign, State, content};
 use super::recipient_time::{SendTimes, ZoneTimes};
 use super::schedule::Schedule;
-use super::{deadline, frozen_content, lane, launch_count, link, link::Link, recall, series, zoned_time};
+use super::{
+    deadline, frozen_content, lane, launch_count, link, link::Link, purpose_check, recall, series, zoned_time,
+};
 use crate::audience::{contact, list, subscription};
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
@@ -45,7 +47,16 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         (source, content, file, audience::segment_condition(&mut conn, campaign).await?, size)
     };
     let (frozen, language) = (content.to_json(campaign)?, content.frame.lang);
-    let links = links(&Composer::compile(installation, content)?);
+    let composer = Composer::compile(installation, content)?;
+    let refused = {
+        let mut conn = installation.db.read().await?;
+        let (content, fields) = (composer.content(), composer.email().fields());
+        Box::pin(purpose_check::problems(&mut conn, campaign, content, fields, condition.as_ref())).await?
+    };
+    if !refused.is_empty() {
+        return Err(Message::new("preflight-refused").with_list("problems", refused).conflict());
+    }
+    let links = links(&composer);
     let now = installation.clock.now();
     let schedule = file.schedule;
     let until = until(campaign, &schedule, now)?;
@@ -172,7 +183,7 @@ async fn start_scheduled(installation: &Installation) -> Result<()> {
     let now = installation.clock.now();
     let due = model::list_startable(&mut *installation.db.read().await?, now).await?;
     for campaign in due {
-        let started = panic::catch_async(start(installation, &campaign)).await.flatten();
+        let started = panic::catch_async(Box::pin(start(installation, &campaign))).await.flatten();
         if started.as_ref().is_err_and(panic::is_panic) {
             installation.panics.record("start");
         }

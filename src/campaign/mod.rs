@@ -20,6 +20,7 @@ pub mod link;
 pub mod mistakes;
 pub mod model;
 pub mod preflight;
+mod purpose_check;
 pub mod rate_limit;
 pub mod recall;
 pub mod recipient_time;

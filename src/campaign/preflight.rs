@@ -11,7 +11,7 @@ use url::{Host, Url};
 use super::composer::Composer;
 use super::delivery::Recipient;
 use super::model::Campaign;
-use super::{audience, frozen_content, mistakes, recipient_time};
+use super::{audience, frozen_content, mistakes, purpose_check, recipient_time};
 use crate::audience::address::Address;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
@@ -111,6 +111,8 @@ pub async fn check(
     {
         let mut conn = installation.db.read().await?;
         preflight.count_excluded(&mut conn, campaign).await?;
+        let (content, fields) = (composer.content(), composer.email().fields());
+        preflight.problems.extend(purpose_check::problems(&mut conn, campaign, content, fields, condition).await?);
         let times = recipient_time::check(&mut conn, &installation.db, campaign, condition, now).await?;
         preflight.problems.extend(times.problems);
         preflight.warnings.extend(times.warnings);

@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     audit, backup, brand, campaign, contact, demo, destruction, export, field, import, lane, list, log, machine, mail,
-    relay, segment, serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
+    policy, relay, segment, serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user,
+    workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -113,6 +114,12 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: brand::Command,
+    },
+    /// Check, apply and prove the privacy policy of the workspace
+    Policy {
+        /// The command
+        #[command(subcommand)]
+        command: policy::Command,
     },
     /// Add, check and run campaigns
     Campaign {

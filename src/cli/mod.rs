@@ -21,6 +21,7 @@ pub mod log;
 pub mod machine;
 pub mod mail;
 pub mod mailer_supervisor;
+pub mod policy;
 pub mod preflight_bar;
 pub mod print;
 pub mod relay;
@@ -124,6 +125,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Relay { command } => relay::run(installation, &actor?, command, lang).await,
         Command::Lane { command } => lane::run(installation, &actor?, command, lang).await,
         Command::Brand { command } => brand::run(installation, &actor?, command, lang).await,
+        Command::Policy { command } => policy::run(installation, &actor?, command, lang).await,
         Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
             watch::run(installation, &actor?, &name, lang, cli.json).await
         }

@@ -13,6 +13,7 @@ pub mod lifting;
 mod log_lengths;
 pub mod machine_reconciliation;
 pub mod physical_erasure;
+pub mod policy;
 pub mod request_journal;
 pub mod subject_access;
 pub mod suppression;

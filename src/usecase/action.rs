@@ -87,6 +87,10 @@ crate::text_enum! {
         ChangeBrand = "change_brand",
         /// Show the brand of the workspace.
         ShowBrand = "show_brand",
+        /// Read the privacy policy, what a policy file would change, and the proof of its promises.
+        ReadPolicy = "read_policy",
+        /// Apply a privacy policy, and announce a new edition.
+        ChangePolicy = "change_policy",
         /// Add or replace the draft of a campaign.
         AddCampaign = "add_campaign",
         /// Run the preflight of a campaign.
@@ -236,6 +240,7 @@ impl Action {
             Self::CloseList
             | Self::RemoveField
             | Self::ChangeBrand
+            | Self::ChangePolicy
             | Self::ChangeRelay
             | Self::TestRelay
             | Self::ChangeLane
@@ -283,6 +288,7 @@ impl Action {
             | Self::ListSegments
             | Self::ReadSegment
             | Self::ShowBrand
+            | Self::ReadPolicy
             | Self::ShowCampaign
             | Self::ListPictures
             | Self::ShowRelay
@@ -355,6 +361,8 @@ mod tests {
         list_segments OOMAAS-
         change_brand OO-----
         show_brand OOMAAS-
+        read_policy OOMAAS-
+        change_policy OO-----
         add_campaign OOM----
         preflight_campaign OOM----
         test_campaign OOM----

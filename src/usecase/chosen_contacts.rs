@@ -12,7 +12,7 @@ use crate::audience::address::Address;
 use crate::audience::consent::{self, Basis, Evidence};
 use crate::audience::contact::{self, Contact};
 use crate::audience::subscription::{self, NewSubscription, State};
-use crate::audience::{import, list, tombstone};
+use crate::audience::{import, list, list_rule, tombstone};
 use crate::infra::db::{Conn, lock_addresses_shared};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -73,12 +73,19 @@ pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joinin
     let mut tx = installation.db.write().await?;
     lock_addresses_shared(&mut tx).await?;
     let list = list::need_open(&mut tx, workspace, &joining.list).await?;
+    let rule = list_rule::of_list(&mut tx, list.id).await?;
+    if let Some(rule) = &rule {
+        rule.check_basis(&list.name, joining.basis)?;
+    }
     let found = lock(&mut tx, workspace, ids).await?;
     let known = subscription::states(&mut tx, list.id, &keys(&found)).await?;
     let known: HashSet<Id> = known.into_iter().map(|(contact, _)| contact).collect();
     let digests = |address: &Address| tombstone::digests(&installation.keys.tombstone, workspace, address);
     let (mut new, mut kept_out) = (Vec::new(), 0);
     for contact in found.iter().filter(|contact| !known.contains(&contact.id)) {
+        if let Some(rule) = &rule {
+            contact_search::check_age(rule, &contact.values, now)?;
+        }
         match tombstone::find_blocking(&mut tx, workspace, list.id, &digests(&contact.address)).await?.is_empty() {
             true => new.push(contact.id),
             false => kept_out += 1,

@@ -9,8 +9,10 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact, NewContact};
 use crate::audience::field::{self, Field};
+use crate::audience::list_rule::{self, ListRule};
 use crate::audience::{hard_bounce, subscription, tombstone};
 use crate::campaign::delivery;
+use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, is_unique_violation, lock_addresses_shared};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
@@ -131,6 +133,7 @@ pub async fn correct(
             None => drop(changed.values.remove(name)),
         }
     }
+    check_policy(&mut tx, contact.id, &correction.set, &changed.values, installation.clock.now()).await?;
     if let Some(new) = &new {
         contact::ensure_free(&mut tx, permit.workspace, new, contact.id).await?;
         ensure_not_erased(installation, &mut tx, permit.workspace, new, contact.id).await?;
@@ -157,6 +160,30 @@ pub async fn correct(
     let pending = remove_bytes(installation, Urgency::Usual).await;
     permit.audit(contact.id).await;
     Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address: changed.address })
+}
+
+/// Refuses values of fields that no purpose of the contact's lists names, and the date of birth of somebody too young.
+async fn check_policy(
+    conn: &mut Conn,
+    contact: Id,
+    set: &[(String, String)],
+    values: &contact::Values,
+    now: Millis,
+) -> Result<()> {
+    let rules: Option<Vec<ListRule>> = list_rule::of_contact(conn, contact).await?.into_iter().collect();
+    // A list without a rule: the workspace has no policy.
+    let Some(rules) = rules else { return Ok(()) };
+    for (name, _) in set.iter().filter(|(name, _)| values.contains_key(name)) {
+        if !rules.is_empty() && rules.iter().all(|rule| !rule.others([name.as_str()]).is_empty()) {
+            let purposes: Vec<_> = rules.iter().filter_map(|rule| Some(rule.purpose.as_ref()?.0.as_str())).collect();
+            let message = Message::new("policy-other-field-of-contact").with("field", name);
+            return Err(message.with("purposes", purposes.join(", ")).invalid_field(name));
+        }
+        if let Some(value) = values.get(name).and_then(Value::as_str) {
+            rules.iter().try_for_each(|rule| rule.check_age(name, value, now))?;
+        }
+    }
+    Ok(())
 }
 
 /// Restricts the processing of a contact (GDPR article 18): the data stay and are used for nothing.

@@ -7,6 +7,7 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::consent::{self, Basis, Evidence};
 use crate::audience::contact::{self, Contact, NewContact, Order, Values};
+use crate::audience::list_rule::{self, ListRule};
 use crate::audience::subscription::{self, NewSubscription, State, Subscription};
 use crate::audience::{field, import, list, tombstone};
 use crate::infra::clock::Millis;
@@ -198,6 +199,11 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
         return Err(Message::new("contact-add-erased").with("list", &list.name).conflict());
     }
     let values = values(&mut tx, workspace, &addition.set).await?;
+    if let Some(rule) = list_rule::of_list(&mut tx, list.id).await? {
+        rule.check_basis(&list.name, addition.basis)?;
+        rule.check_fields(&list.name, values.keys().map(String::as_str))?;
+        check_age(&rule, &values, now)?;
+    }
     let known = contact::find(&mut tx, workspace, &address).await?;
     let new = known.is_none();
     let id = match known {
@@ -220,6 +226,9 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
             }
             let mut merged = known.values;
             merged.extend(values);
+            if let Some(rule) = list_rule::of_list(&mut tx, list.id).await? {
+                check_age(&rule, &merged, now)?;
+            }
             let changed = NewContact { id: known.id, address: known.address, values: merged };
             contact::update(&mut tx, workspace, &[changed], now).await?;
             known.id
@@ -232,6 +241,12 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
     tx.commit().await?;
     permit.audit(id).await;
     Ok(Added { new, list: list.name })
+}
+
+/// Refuses somebody who is too young for the policy, by their date of birth.
+pub(super) fn check_age(rule: &ListRule, values: &Values, now: Millis) -> Result<()> {
+    let mut texts = values.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    texts.try_for_each(|(name, value)| rule.check_age(name, value, now))
 }
 
 async fn values(conn: &mut Conn, workspace: Id, set: &[(String, String)]) -> Result<Values> {

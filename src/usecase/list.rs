@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Action, Actor};
+use super::{Action, Actor, policy};
 use crate::audience::subscription::{self, State};
 use crate::audience::{list, segment};
 use crate::infra::error::{Message, Result};
@@ -65,6 +65,7 @@ pub struct Lists {
 pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Result<Added> {
     let permit = actor.permit(installation, Action::AddList).await?;
     let added = list::add(installation, permit.workspace, name).await?;
+    policy::rules::sync(installation, permit.workspace).await?;
     permit.audit(added.id).await;
     Ok(Added { list: added.name })
 }
@@ -88,6 +89,7 @@ pub async fn rename(installation: &Installation, actor: &Actor, name: &str, new:
     let segments = segment::rename_list(&mut tx, permit.workspace, list.id, new.trim()).await?;
     let renamed = list::rename(&mut tx, permit.workspace, name, new).await?;
     tx.commit().await?;
+    policy::rules::sync(installation, permit.workspace).await?;
     permit.audit(renamed.id).await;
     Ok(Renamed { before: name.to_owned(), list: renamed.name, segments })
 }

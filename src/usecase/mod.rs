@@ -56,6 +56,7 @@ pub mod mailed_report;
 pub mod output;
 pub mod permit;
 pub mod picture;
+pub mod policy;
 pub mod preflight;
 pub mod privacy_overview;
 pub mod received_message;

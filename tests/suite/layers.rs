@@ -60,6 +60,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("machine", "mailer/machine"),
     ("awaited_report", "mailer/machine"),
     ("correction", "privacy/correction_log"),
+    ("policy", "privacy/policy/store"),
     ("staff_user", "access/user"),
     ("membership", "access/membership"),
     ("session", "access/session"),

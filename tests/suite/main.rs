@@ -56,6 +56,7 @@ mod people;
 mod people_upgrade;
 mod physical_erasure;
 mod pipeline;
+mod policy;
 mod preflight;
 mod preflight_cost;
 mod public;

@@ -83,6 +83,9 @@ impl FirstPass {
         let source = Source::open(&input.path, &staging)?;
         let charset = decoder::detect(&source, input.encoding.as_deref())?;
         let survey = survey::survey(&source, charset, &input)?;
+        if let Some(rule) = &input.rule {
+            rule.check_fields(&input.list, survey.header.filled(&input.fields))?;
+        }
         let records = survey::rows(&source, charset, &survey)?;
         let delimiter = records.delimiter();
         // Spreadsheets take reasons in Russian, and texts of a file that had a mark or was not in UTF-8, for UTF-8 by a mark.
@@ -143,8 +146,12 @@ impl FirstPass {
         }
         self.counts.rows += batch.len() as u64;
         let keep_raw = self.rejects.is_enabled();
-        let columns =
-            Columns { header: &self.survey.header, fields: &self.input.fields, formats: &self.survey.formats };
+        let columns = Columns {
+            header: &self.survey.header,
+            fields: &self.input.fields,
+            formats: &self.survey.formats,
+            latest_birth: self.input.latest_birth.as_ref(),
+        };
         let parsed = batch.map(|record| row::parse(record, &columns, keep_raw));
         for (record, parsed) in batch.iter().zip(parsed) {
             match parsed {

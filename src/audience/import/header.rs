@@ -192,6 +192,15 @@ impl Header {
         columns.map(|(index, target)| (self.name(index), filled(target))).collect()
     }
 
+    /// The fields that the columns fill.
+    pub fn filled<'f>(&self, fields: &'f [Field]) -> Vec<&'f str> {
+        let name = |target: &Option<Target>| match target {
+            Some(Target::Field(index)) => Some(fields[*index].name.as_str()),
+            _ => None,
+        };
+        self.targets.iter().filter_map(name).collect()
+    }
+
     /// Indexes of the columns without a declared field.
     pub fn undeclared(&self) -> Vec<usize> {
         (0..self.targets.len()).filter(|index| self.targets[*index].is_none()).collect()

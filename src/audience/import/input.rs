@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Purpose, Reading};
 use crate::audience::field::Field;
+use crate::audience::list_rule::ListRule;
 use crate::infra::i18n::Lang;
 
 /// The file to read, and how to read it.
@@ -20,6 +21,12 @@ pub struct Input {
     pub reading: Reading,
     /// The declared fields.
     pub fields: Vec<Field>,
+    /// The list that the people join.
+    pub list: String,
+    /// What the policy allows on it.
+    pub rule: Option<ListRule>,
+    /// The field with the date of birth, and the last day on which somebody was born who is old enough.
+    pub latest_birth: Option<(String, String)>,
     /// The file for rejected rows.
     pub rejects: Option<PathBuf>,
     /// The folder for sorted runs.

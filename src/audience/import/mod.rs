@@ -65,6 +65,7 @@ pub use self::standing::Standing;
 pub use self::summary::{Summary, SuppressedCounts};
 pub use self::survey::standing_key;
 use super::consent::{Basis, Evidence};
+use super::list_rule::{self, ListRule};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::pg_copy::CopyConnection;
@@ -168,8 +169,9 @@ pub async fn run_with(
     progress: &mut (dyn FnMut(ImportProgress) + Send),
     suppress: &mut Suppress<'_>,
 ) -> Result<Summary> {
-    let destination = Arc::new(destination(installation, workspace, request).await?);
-    let first_pass = read(installation, workspace, Purpose::Subscribe, request, lang, progress).await?;
+    let (destination, rule) = destination(installation, workspace, request).await?;
+    let destination = Arc::new(destination);
+    let first_pass = read(installation, workspace, Purpose::Subscribe, rule, request, lang, progress).await?;
     let mut summary = Summary::of_first_pass(&first_pass, request.dry_run);
     summary.import = request.id;
     let (bytes_read, bytes_total) = (first_pass.bytes_read(), first_pass.bytes_total());
@@ -239,7 +241,7 @@ pub async fn read_rows(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<(Summary, UniqueRows)> {
-    let first_pass = read(installation, workspace, purpose, request, lang, progress).await?;
+    let first_pass = read(installation, workspace, purpose, None, request, lang, progress).await?;
     let summary = Summary::of_first_pass(&first_pass, request.dry_run);
     Ok((summary, run_blocking(move || first_pass.finish()).await?))
 }
@@ -249,6 +251,7 @@ async fn read(
     installation: &Installation,
     workspace: Id,
     purpose: Purpose,
+    rule: Option<ListRule>,
     request: &Request,
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
@@ -260,6 +263,9 @@ async fn read(
         encoding: request.encoding.clone(),
         map: request.map.clone(),
         reading: request.reading,
+        list: request.list.clone(),
+        latest_birth: rule.as_ref().and_then(|rule| rule.latest_birth(installation.clock.now())),
+        rule,
         fields,
         rejects: request.rejects.clone(),
         staging: installation.config.staging_dir(),
@@ -286,8 +292,12 @@ async fn read(
     Ok(first_pass)
 }
 
-/// Checks the request and finds the list.
-async fn destination(installation: &Installation, workspace: Id, request: &Request) -> Result<Destination> {
+/// Checks the request and finds the list, and what the policy allows on it.
+async fn destination(
+    installation: &Installation,
+    workspace: Id,
+    request: &Request,
+) -> Result<(Destination, Option<ListRule>)> {
     refuse_blank(&[
         ("--list", &request.list),
         ("--source", &request.source),
@@ -304,7 +314,12 @@ async fn destination(installation: &Installation, workspace: Id, request: &Reque
     };
     let mut conn = installation.db.read().await?;
     let list = list::need(&mut conn, workspace, &request.list).await?;
-    Ok(Destination { workspace, import: request.id, list, evidence, fields: field::all(&mut conn, workspace).await? })
+    let rule = list_rule::of_list(&mut conn, list.id).await?;
+    if let Some(rule) = &rule {
+        rule.check_basis(&list.name, request.basis)?;
+    }
+    let fields = field::all(&mut conn, workspace).await?;
+    Ok((Destination { workspace, import: request.id, list, evidence, fields }, rule))
 }
 
 /// The day of a consent as entered, at 00:00 UTC; one after today, in the zone of this machine, is refused.

@@ -59,6 +59,7 @@ pub fn explain(reason: &str, lang: Lang) -> String {
         "encoding" => "invalid-encoding",
         "nul" => "invalid-nul",
         "status" => "invalid-status",
+        "too-young" => "invalid-too-young",
         _ => return reason.to_owned(),
     };
     lang.translate(
@@ -85,12 +86,14 @@ pub struct Columns<'a> {
     pub fields: &'a [Field],
     /// The format of each column.
     pub formats: &'a [CellFormat],
+    /// The field with the date of birth, and the last day on which somebody was born who is old enough.
+    pub latest_birth: Option<&'a (String, String)>,
 }
 
 /// Parses a row. Empty cells, and cells missing at the end, give no value; a value that does not fit is left out. The raw
 /// text of the row is kept when `keep_raw`.
 pub fn parse(record: &Record<'_>, columns: &Columns<'_>, keep_raw: bool) -> Result<Parsed, Refusal> {
-    let Columns { header, fields, formats } = columns;
+    let Columns { header, fields, formats, latest_birth } = columns;
     if let Some(reason) = record.defect {
         return Err(Refusal::of_row(reason));
     }
@@ -110,6 +113,7 @@ pub fn parse(record: &Record<'_>, columns: &Columns<'_>, keep_raw: bool) -> Resu
             Some(Target::Field(index)) => {
                 let field = &fields[*index];
                 match defect.map_or_else(|| field.read_as(cell, formats[column]), Err) {
+                    Ok(Some(value)) if is_too_young(*latest_birth, field, &value) => return Err(refuse("too-young")),
                     Ok(Some(value)) => values.push((field.name.as_str(), value)),
                     Ok(None) => {}
                     Err(reason) => left_out.push(refuse(reason)),
@@ -131,6 +135,12 @@ pub fn parse(record: &Record<'_>, columns: &Columns<'_>, keep_raw: bool) -> Resu
     let standing = standing(record, header).unwrap_or(Standing::Mailable);
     let texts = [&address.canonical(), &address.expose(), &values, &folded, raw];
     Ok(Parsed { row: ImportRow::new(record.line, standing, texts), left_out })
+}
+
+/// Whether a value is the date of birth of somebody whom the policy does not allow.
+fn is_too_young(latest_birth: Option<&(String, String)>, field: &Field, value: &serde_json::Value) -> bool {
+    latest_birth
+        .is_some_and(|(name, latest)| *name == field.name && value.as_str().is_some_and(|day| day > latest.as_str()))
 }
 
 /// What a row says about its person; `None` where it says nothing.
@@ -202,7 +212,7 @@ mod tests {
         let names: Vec<_> = first.iter().map(str::to_owned).collect();
         let header = Header::read(&names, &[], &fields, &[("notes".to_owned(), "-".to_owned())]).expect("a header");
         let formats = vec![CellFormat::default(); names.len()];
-        let columns = Columns { header: &header, fields: &fields, formats: &formats };
+        let columns = Columns { header: &header, fields: &fields, formats: &formats, latest_birth: None };
         let mut outcomes = Vec::new();
         while let Some(record) = records.next().expect("reads") {
             let outcome = parse(&record, &columns, false);

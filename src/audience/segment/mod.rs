@@ -80,6 +80,17 @@ pub struct Expression {
     indexed: Vec<IndexedField>,
 }
 
+/// What an expression names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// Fields.
+    pub fields: Vec<String>,
+    /// Lists with their names.
+    pub lists: Vec<(Id, String)>,
+    /// Campaigns with their names.
+    pub campaigns: Vec<(Id, String)>,
+}
+
 impl Expression {
     /// The same as a condition of an email; `None` where it asks for more than fields.
     pub fn email_condition(&self) -> Option<String> {
@@ -95,6 +106,22 @@ impl Expression {
     /// Appends [`Expression::condition`] in parentheses to a statement that is built piece by piece.
     pub fn compile(&self, sql: &mut Sql, db: &Db, now: Millis) {
         Query::new("({condition})").fragment("condition", self.condition(now)).append_to(db, sql);
+    }
+
+    /// Everything that it names: fields, lists and campaigns.
+    pub fn named(&self) -> Named {
+        let mut named = Named::default();
+        for condition in self.tree.leaves() {
+            match condition {
+                Condition::Compare(Subject::Field(name, _), ..) => named.fields.push(name.clone()),
+                Condition::Compare(Subject::Joined(list), ..) | Condition::OnList(list, _) => {
+                    named.lists.push((list.id, list.name.clone()));
+                }
+                Condition::Activity(_, Some(campaign), _) => named.campaigns.push((campaign.id, campaign.name.clone())),
+                Condition::Compare(Subject::Email, ..) | Condition::Activity(_, None, _) | Condition::Reachable => {}
+            }
+        }
+        named
     }
 
     /// The names of the fields that it compares in a way that a column can serve.

@@ -233,6 +233,7 @@ pub fn bases(visit: &Visit) -> Vec<(&'static str, String)> {
         Basis::Consent => visit.tr("desk-basis-consent"),
         Basis::Contract => visit.tr("desk-basis-contract"),
         Basis::Interest => visit.tr("desk-basis-interest"),
+        Basis::LegalDuty => visit.tr("desk-basis-legal-duty"),
     };
     Basis::ALL.iter().map(|basis| (basis.as_str(), name(basis))).collect()
 }

@@ -133,6 +133,7 @@ fn receipt(frame: Frame, consent: &ConsentData) -> Vec<(String, String)> {
         Basis::Consent => "data-basis-consent",
         Basis::Contract => "data-basis-contract",
         Basis::Interest => "data-basis-interest",
+        Basis::LegalDuty => "data-basis-legal-duty",
     };
     [
         ("data-basis", frame.tr(basis)),
