@@ -82,6 +82,12 @@ pub fn fold(values: &Values) -> Values {
     values.iter().filter_map(|(name, value)| Some((name.clone(), folded(value)?))).collect()
 }
 
+/// The canonical addresses of the contacts of a workspace.
+pub async fn canonical_of_workspace(conn: &mut Conn, workspace: Id) -> Result<Vec<String>> {
+    let query = Query::new("select canonical from contact where workspace_id = :workspace");
+    query.bind("workspace", workspace).fetch_all(conn).await?.iter().map(|row| row.cell(0)).collect()
+}
+
 /// Finds a contact by the canonical form of an address.
 pub async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Option<Contact>> {
     let query = Query::new(

@@ -175,6 +175,13 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Subscription
         .collect()
 }
 
+/// Some subscriptions of a workspace: contacts and lists.
+pub async fn some_of_workspace(conn: &mut Conn, workspace: Id) -> Result<Vec<(Id, Id)>> {
+    let query = Query::new("select contact_id, list_id from subscription where workspace_id = :workspace limit 500");
+    let rows = query.bind("workspace", workspace).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.cell(0)?, row.cell(1)?))).collect()
+}
+
 /// The state on one list of those of the given contacts who are on it.
 pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(Id, State)>> {
     if contacts.is_empty() {

@@ -7,6 +7,8 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
+pub mod end;
+
 /// The name of the workspace that a new installation begins with.
 const FIRST: &str = "main";
 

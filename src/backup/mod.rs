@@ -7,5 +7,6 @@ pub mod archive;
 pub mod keys;
 pub mod make;
 pub mod manifest;
+pub mod register;
 pub mod restore;
 pub mod rotation;

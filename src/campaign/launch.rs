@@ -13,6 +13,7 @@ use super::schedule::Schedule;
 use super::{
     deadline, frozen_content, lane, launch_count, link, link::Link, purpose_check, recall, series, zoned_time,
 };
+use crate::audience::workspace::end;
 use crate::audience::{contact, list, subscription};
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
@@ -36,6 +37,9 @@ const KEY_MARGIN: i64 = 100_000;
 pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<Option<u64>> {
     let (source, content, file, condition, size) = {
         let mut conn = installation.db.read().await?;
+        if end::is_reached(&mut conn, campaign.workspace, installation.clock.now()).await? {
+            return Err(Message::new("workspace-ended").conflict());
+        }
         let list = list::get(&mut conn, campaign.list).await?;
         if list.is_none_or(|list| list.closed) {
             return Err(Message::new("campaign-list-gone").conflict());

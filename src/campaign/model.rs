@@ -19,6 +19,7 @@ use crate::infra::id::Id;
 
 pub mod content;
 pub mod delivery_range;
+pub mod expiry;
 pub mod occurrence;
 pub mod transition;
 

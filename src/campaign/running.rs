@@ -36,8 +36,8 @@ impl RunningCampaign {
     }
 }
 
-/// All running campaigns of all workspaces, oldest first, as this mailer sees them.
-pub async fn list(conn: &mut Conn, mailer: Id) -> Result<Vec<RunningCampaign>> {
+/// All running campaigns of all workspaces that have not ended, oldest first, as this mailer sees them.
+pub async fn list(conn: &mut Conn, mailer: Id, now: Millis) -> Result<Vec<RunningCampaign>> {
     let rows = Query::new(
         "with recursive {open_lane},
          lane_due (campaign_id, due_at) as (select o.campaign_id, {next_due} from open_lane o where o.lane is not null)
@@ -45,9 +45,11 @@ pub async fn list(conn: &mut Conn, mailer: Id) -> Result<Vec<RunningCampaign>> {
                 {is_held}, {is_held_by_other}, {may_resend}
            from campaign k
           where k.state = 'running'
+            and not exists (select 1 from workspace w where w.id = k.workspace_id and w.ends_at <= :now)
           order by k.id",
     )
     .fragment("open_lane", Query::new(OPEN_LANE).fragment("which", "k.state = 'running'"))
+    .bind("now", now)
     .fragment("next_due", NEXT_DUE)
     .fragment("is_held", exists("delivery d where d.mailer_id is not null and d.campaign_id = k.id"))
     .fragment(

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     audit, backup, brand, campaign, contact, demo, destruction, export, field, import, lane, list, log, machine, mail,
-    policy, relay, segment, serve, set_aside, setting, store_migration, subscription, trace_search, uncertain, user,
-    workspace,
+    policy, relay, retention, segment, serve, set_aside, setting, store_migration, subscription, trace_search,
+    uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -169,6 +169,12 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: set_aside::Command,
+    },
+    /// Delete what its time of storage has ended for, or say what that is
+    Retention {
+        /// The command
+        #[command(subcommand)]
+        command: retention::Command,
     },
     /// Show what was destroyed in a month, as an act and as a log, and whether an address was erased
     Destruction {

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod preflight_bar;
 pub mod print;
 pub mod relay;
+pub mod retention;
 pub mod schedule;
 pub mod segment;
 pub mod series;
@@ -108,7 +109,11 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
     let operator = Actor::operator(NO_WORKSPACE);
     match cli.command {
         Command::Init => Ok(init(&startup::describe(installation), lang)),
-        Command::Workspace { command } => workspace::run(installation, &operator, command, lang).await,
+        Command::Workspace { command } => {
+            // The end is that of the workspace to work in.
+            let actor = if command.needs_workspace() { actor? } else { operator };
+            workspace::run(installation, &actor, command, lang).await
+        }
         Command::User { command } => {
             // Most commands concern the whole installation; a role is one in the workspace.
             let actor = if command.needs_workspace() { actor? } else { operator };
@@ -138,6 +143,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
             trace_search::run(installation, &operator, args, lang).await
         }
         Command::SetAside { command } => set_aside::run(installation, &operator, command, lang).await,
+        Command::Retention { command } => retention::run(installation, &actor?, command, lang).await,
         Command::Destruction { command } => destruction::run(installation, &actor?, command, lang).await,
         Command::Audit { command } => audit::run(installation, &operator, command, lang).await,
         Command::Settings { command } => setting::run(installation, &operator, command, lang).await,

@@ -19,7 +19,7 @@ use crate::infra::installation::Installation;
 use crate::infra::lock_file;
 use crate::mailer::scheduler::Mode;
 use crate::privacy::physical_erasure::BackgroundEraser;
-use crate::usecase::{mailed_report, segment, setup};
+use crate::usecase::{mailed_report, retention, segment, setup};
 use crate::web::router;
 use crate::web::state::WebState;
 
@@ -95,6 +95,9 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     let reported = installation.clone();
     let reporting = (args.role != Role::Web)
         .then(|| tokio::spawn(async move { mailed_report::send_in_background(&reported).await }));
+    let retained = installation.clone();
+    let retaining =
+        (args.role != Role::Web).then(|| tokio::spawn(async move { retention::run_in_background(&retained).await }));
     let web = WebState::open(installation.clone(), eraser.notifier()).await?;
     let pages = if args.role == Role::Mail { None } else { Some(Listeners::bind(args.listen, args.desk).await?) };
     let metrics = match args.metrics {
@@ -144,6 +147,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
     indexing.abort();
     reporting.inspect(|reporting| reporting.abort());
+    retaining.inspect(|retaining| retaining.abort());
     eraser.stop().await;
     served?;
     supervisor.exit_error()?;

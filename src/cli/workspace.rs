@@ -3,10 +3,11 @@
 
 use clap::Subcommand;
 
-use super::print::Output;
+use super::print::{Output, time};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::usecase::workspace_end::{self, EndRequest, EndView};
 use crate::usecase::{Actor, workspace};
 
 /// Commands for workspaces.
@@ -20,6 +21,28 @@ pub enum Command {
     /// List the workspaces
     #[command(visible_alias = "list")]
     Ls,
+    /// Show or set the end of the workspace: from then on nothing is sent, measured or exported; later its people are erased
+    End {
+        /// The first day without sending: 2026-12-31, UTC
+        #[arg(long, value_name = "DAY")]
+        on: Option<String>,
+        /// Days until its people are erased
+        #[arg(long, value_name = "DAYS", default_value_t = workspace_end::ERASE_AFTER)]
+        erase_after: u32,
+        /// Days until the backups that hold them are deleted
+        #[arg(long, value_name = "DAYS", default_value_t = workspace_end::BACKUPS_AFTER)]
+        backups_after: u32,
+        /// Go on after all; possible until its people are erased
+        #[arg(long, conflicts_with = "on")]
+        take_back: bool,
+    },
+}
+
+impl Command {
+    /// Whether the command concerns the workspace to work in.
+    pub const fn needs_workspace(&self) -> bool {
+        matches!(self, Self::End { .. })
+    }
 }
 
 /// Runs the command.
@@ -34,5 +57,33 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let list = workspace::list(installation, actor).await?;
             Ok(Output::new(&list, lang, list.workspaces.join("\n")))
         }
+        Command::End { on: None, take_back: false, .. } => {
+            Ok(end(&workspace_end::show(installation, actor).await?, lang))
+        }
+        Command::End { on, erase_after, backups_after, .. } => {
+            let request = on.map(|on| EndRequest { on, erase_after, backups_after });
+            Ok(end(&workspace_end::set(installation, actor, request.as_ref()).await?, lang))
+        }
     }
+}
+
+fn end(view: &EndView, lang: Lang) -> Output {
+    let lines = match view.end {
+        None => vec![lang.tr("workspace-goes-on")],
+        Some(end) => {
+            let on = |key, at| lang.translate(&Message::new(key).with("day", time(at)));
+            vec![
+                on(if view.blocked { "workspace-is-blocked" } else { "workspace-will-end" }, end.ends_at),
+                match end.erased_at {
+                    Some(at) => on("workspace-was-erased", at),
+                    None => on("workspace-will-be-erased", end.erase_at),
+                },
+                match end.backups_gone_at {
+                    Some(at) => on("workspace-backups-gone", at),
+                    None => on("workspace-backups-until", end.backups_until),
+                },
+            ]
+        }
+    };
+    Output::new(view, lang, lines.join("\n"))
 }

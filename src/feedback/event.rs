@@ -112,7 +112,8 @@ pub struct NewEvent {
     pub at: Millis,
 }
 
-/// Inserts events. Events of erased or restricted contacts are dropped. Returns the number of inserted rows.
+/// Inserts events. Events of erased or restricted contacts are dropped, and those of campaigns and workspaces whose time of
+/// storage has ended. Returns the number of inserted rows.
 pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u64> {
     let mut inserted = 0;
     // In the order of the indexes, so that each of their pages is written once.
@@ -132,7 +133,11 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
                     cast(:now as bigint)
                from :events as given
                join delivery d on d.id = {delivery}
-              where not {restricted}",
+               join campaign k on k.id = d.campaign_id
+               join workspace w on w.id = d.workspace_id
+              where not {restricted}
+                and k.events_expired_at is null
+                and (w.ends_at is null or w.ends_at > cast(:now as bigint))",
         )
         .fragment("id", number(0))
         .fragment("kind", words(4))
@@ -182,11 +187,27 @@ pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(RecordedKind, i
 
 /// Deletes the events of contacts, for one list or all, and adds them to the erased counts.
 pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
-    let condition = Query::new("contact_id in :contacts and {of_list}")
-        .bind_ids("contacts", contacts)
-        .fragment("of_list", model::is_of_list(list));
+    forget_where(conn, contacts, model::is_of_list(list)).await?;
+    match list {
+        Some(_) => contact::recompute_activity(conn, contacts).await,
+        None => Ok(()),
+    }
+}
+
+/// Deletes the events of contacts in one campaign, and adds them to the erased counts. Returns their number.
+pub async fn expire(conn: &mut Conn, contacts: &[Id], campaign: Id) -> Result<u64> {
+    let of_campaign = Query::new("campaign_id = :campaign").bind("campaign", campaign);
+    let rows = forget_where(conn, contacts, of_campaign).await?;
+    contact::recompute_activity(conn, contacts).await?;
+    Ok(rows)
+}
+
+async fn forget_where(conn: &mut Conn, contacts: &[Id], meant: Query) -> Result<u64> {
+    let condition =
+        Query::new("contact_id in :contacts and {meant}").bind_ids("contacts", contacts).fragment("meant", meant);
     let rows: Vec<(AnyInteger, AnyInteger, AnyText, AnyInteger)> =
         delete_returning(conn, "event", "campaign_id, delivery_id, kind, position", condition).await?;
+    let deleted = rows.len() as u64;
     let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     let mut erased = erased_counts::ErasedCounts::new();
     for (AnyInteger(campaign), AnyInteger(delivery), AnyText(kind), AnyInteger(position)) in rows {
@@ -217,10 +238,7 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     for ((campaign, kind, position), count) in others {
         erased_counts::add(conn, campaign, &format!("event:{kind}"), position, count).await?;
     }
-    match list {
-        Some(_) => contact::recompute_activity(conn, contacts).await,
-        None => Ok(()),
-    }
+    Ok(deleted)
 }
 
 #[cfg(test)]

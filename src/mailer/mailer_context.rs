@@ -14,6 +14,7 @@ use super::limits::relay_breaker::RelayBreaker;
 use super::queue::compose::ComposePool;
 use super::queue::group_commit::GroupCommit;
 use super::relay::Relay;
+use crate::audience::workspace::end;
 use crate::campaign::delivery::claim::InFlight;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, Campaign, State};
@@ -135,8 +136,12 @@ impl MailerContext {
 
     /// The running campaigns of a workspace that may send now: those whose latest time has not passed.
     pub async fn running_campaigns(&self, workspace: Id) -> Result<Vec<Campaign>> {
-        let all = model::list_in_state(&mut *self.installation.db.read().await?, State::Running).await?;
         let now = self.installation.clock.now();
+        let mut conn = self.installation.db.read().await?;
+        if end::is_reached(&mut conn, workspace, now).await? {
+            return Ok(Vec::new());
+        }
+        let all = model::list_in_state(&mut conn, State::Running).await?;
         Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
     }
 

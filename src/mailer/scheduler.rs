@@ -245,8 +245,8 @@ async fn tick(
     }
     let (context, installation) = (&mailer.context, &mailer.context.installation);
     due_work.run(installation).await?;
-    let running = running::list(&mut *installation.db.read().await?, context.lease).await?;
     let now = installation.clock.now();
+    let running = running::list(&mut *installation.db.read().await?, context.lease, now).await?;
     let (mut held, mut due_in) = (false, None);
     for campaign in running {
         let is_cooling_down = context.is_cooling_down(campaign.workspace);

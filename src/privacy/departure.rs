@@ -19,12 +19,16 @@ pub enum Reason {
     ListClosed,
     /// The mailbox does not exist, as another program has found.
     Bounced,
+    /// The time of storage ended.
+    Expired,
+    /// The contract with the workspace ended.
+    Ended,
 }
 
 impl Reason {
     /// The reason of a word in the erasure log; erased for one that this program does not know.
     pub(super) fn parse(word: &str) -> Self {
-        let known = [Self::Unsubscribed, Self::ListClosed];
+        let known = [Self::Unsubscribed, Self::ListClosed, Self::Expired, Self::Ended];
         known.into_iter().find(|reason| reason.as_str() == word).unwrap_or(Self::Erased)
     }
 
@@ -35,6 +39,8 @@ impl Reason {
             Self::Erased => "erased",
             Self::ListClosed => "closed",
             Self::Bounced => "bounced",
+            Self::Expired => "expired",
+            Self::Ended => "ended",
         }
     }
 }
@@ -60,7 +66,7 @@ impl Departure {
         let mut counts = DailyCounts::new();
         let kind = match self.reason {
             Reason::Unsubscribed => DailyKind::Unsubscribed,
-            Reason::Erased | Reason::Bounced => DailyKind::Erased,
+            Reason::Erased | Reason::Bounced | Reason::Expired | Reason::Ended => DailyKind::Erased,
             Reason::ListClosed => DailyKind::Closed,
         };
         for one in departed {

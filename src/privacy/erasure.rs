@@ -151,6 +151,16 @@ pub async fn erase(
     erase_canonical(installation, workspace, &address.canonical(), reason, campaign).await
 }
 
+/// [`erase`] for the canonical address of a contact.
+pub async fn erase_known(
+    installation: &Installation,
+    workspace: Id,
+    canonical: &str,
+    reason: Reason,
+) -> Result<Erased> {
+    erase_canonical(installation, workspace, canonical, reason, None).await
+}
+
 /// [`erase`] for a canonical address. It reads no other value of the contact, so that a damaged row cannot prevent it.
 pub(super) async fn erase_canonical(
     installation: &Installation,

@@ -15,6 +15,7 @@ pub mod machine_reconciliation;
 pub mod physical_erasure;
 pub mod policy;
 pub mod request_journal;
+pub mod retention;
 pub mod subject_access;
 pub mod suppression;
 pub mod trace_search;

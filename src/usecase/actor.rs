@@ -41,6 +41,11 @@ impl Actor {
         Self { workspace, role: Role::Operator, channel: Channel::CommandLine, user: None }
     }
 
+    /// The engine, which does by itself what is due.
+    pub const fn engine(workspace: Id) -> Self {
+        Self { workspace, role: Role::Operator, channel: Channel::Engine, user: None }
+    }
+
     /// The operator at the desk, which answers on loopback only and has no login.
     pub const fn desk() -> Self {
         Self { workspace: NO_WORKSPACE, role: Role::Operator, channel: Channel::Desk, user: None }

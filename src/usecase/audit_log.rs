@@ -1,6 +1,7 @@
 //! Reading, checking and exporting the audit log of this machine.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -120,8 +121,8 @@ pub async fn list(installation: &Installation, actor: &Actor, filter: &Filter) -
     let mut conn = installation.db.read().await?;
     for entry in &mut entries {
         let Some(id) = entry["user"].as_i64() else { continue };
-        if !names.contains_key(&id) {
-            names.insert(id, user::find(installation, &mut conn, id).await?.map(|user| user.name));
+        if let Entry::Vacant(unknown) = names.entry(id) {
+            unknown.insert(user::find(installation, &mut conn, id).await?.map(|user| user.name));
         }
         if let Some(Some(name)) = names.get(&id) {
             entry["user_name"] = Value::from(name.as_str());

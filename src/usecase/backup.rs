@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Action, Actor, startup};
 use crate::audience::import::staging::Staging;
 use crate::backup::restore::{self, LaterErasures};
-use crate::backup::{keys, make, rotation};
+use crate::backup::{keys, make, register, rotation};
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
@@ -118,6 +118,10 @@ pub async fn run(
         false => request.to.clone(),
     };
     let made = make::to_file(installation, &to, recipients, progress).await?;
+    let path = std::path::absolute(&to).unwrap_or_else(|_| to.clone());
+    let mut tx = installation.db.write().await?;
+    register::add(&mut tx, installation.ids.next()?, &path.display().to_string(), made.manifest.made_at).await?;
+    tx.commit().await?;
     let deleted = match request.keep_days {
         Some(days) => rotation::remove_old(&request.to, days, installation.clock.now())?,
         None => Vec::new(),

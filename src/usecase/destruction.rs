@@ -14,6 +14,7 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::private_file;
 use crate::privacy::destruction::report::{self, DestroyedRow, ErasureReceipt, MonthSums};
+use crate::privacy::policy::{self, Policy};
 
 /// An act of destruction: what was destroyed in a month, with the facts that the act names.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +72,7 @@ pub async fn act(installation: &Installation, actor: &Actor, month: &str) -> Res
     let months = read_months(installation, permit.workspace).await?;
     let sums = months.into_iter().find(|one| one.month == month).ok_or_else(|| no_month(month))?;
     let mut conn = installation.db.read().await?;
+    let policy = policy::current(&mut conn, permit.workspace).await?;
     let brand = brand::get(&mut conn, permit.workspace).await?;
     let workspaces = crate::audience::workspace::all(&mut conn).await?;
     let workspace = workspaces.into_iter().find(|one| one.id == permit.workspace).map(|one| one.name);
@@ -80,8 +82,12 @@ pub async fn act(installation: &Installation, actor: &Actor, month: &str) -> Res
         PhysicalErasure::Pages | PhysicalErasure::File => "act-medium-file",
     };
     permit.audit(None).await;
-    let operator = if brand.name.is_empty() { workspace.clone() } else { brand.name };
-    Ok(Act { operator, operator_address: brand.address, workspace, medium, sums })
+    let (operator, operator_address) = match policy {
+        Some(Policy { controller, .. }) => (controller.name, controller.address),
+        None if brand.name.is_empty() => (workspace.clone(), brand.address),
+        None => (brand.name, brand.address),
+    };
+    Ok(Act { operator, operator_address, workspace, medium, sums })
 }
 
 /// Writes the log of a month as CSV: one row a person (as a pseudonym), with categories, system, reason and date.

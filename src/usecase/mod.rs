@@ -63,6 +63,7 @@ pub mod received_message;
 pub mod recipient;
 pub mod relay;
 mod relay_check;
+pub mod retention;
 pub mod schedule;
 pub mod segment;
 pub mod segment_preview;
@@ -81,6 +82,7 @@ pub mod uncertain;
 pub mod user;
 pub mod web_cache;
 pub mod workspace;
+pub mod workspace_end;
 
 pub use crate::access::Role;
 pub use action::Action;

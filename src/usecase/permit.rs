@@ -3,6 +3,7 @@
 use super::action::{Action, Scope};
 use super::actor::{Actor, NO_WORKSPACE};
 use super::audit;
+use crate::audience::workspace::end;
 use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -14,15 +15,28 @@ impl Actor {
     /// # Errors
     ///
     /// [`Forbidden`](crate::infra::error::Kind::Forbidden) when the role may not, or when the action belongs to a
-    /// workspace and the actor has none. The refusal is audited.
+    /// workspace and the actor has none; the refusal is audited. [`Conflict`](crate::infra::error::Kind::Conflict) for an action
+    /// that a workspace cannot do after its end.
     pub async fn permit(&self, installation: &Installation, action: Action) -> Result<Permit> {
         let has_workspace = self.workspace != NO_WORKSPACE || action.scope() != Scope::Workspace;
         if has_workspace && action.is_permitted_to(self.role) {
+            if action.is_blocked_by_end() {
+                refuse_ended(installation, self.workspace).await?;
+            }
             let entries = Some(audit::Entries::new(installation));
             return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action, entries });
         }
         audit::Entries::new(installation).refusal(self, action).await;
         Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
+    }
+}
+
+/// A workspace that has ended keeps its data, but sends, measures and exports nothing.
+async fn refuse_ended(installation: &Installation, workspace: Id) -> Result<()> {
+    let mut conn = installation.db.read().await?;
+    match end::is_reached(&mut conn, workspace, installation.clock.now()).await? {
+        true => Err(Message::new("workspace-ended").conflict()),
+        false => Ok(()),
     }
 }
 

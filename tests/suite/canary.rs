@@ -63,7 +63,9 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
                 state: subscription::State::Confirmed,
             })
             .collect();
-        subscription::join(&mut tx, fixture.workspace.id, list.id, &joining, NOW).await.expect("joined");
+        subscription::join(&mut tx, fixture.workspace.id, list.id, &joining, installation.clock.now())
+            .await
+            .expect("joined");
         let proof = Evidence {
             basis: Basis::Consent,
             channel: "import".to_owned(),

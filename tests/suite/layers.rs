@@ -61,6 +61,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("awaited_report", "mailer/machine"),
     ("correction", "privacy/correction_log"),
     ("policy", "privacy/policy/store"),
+    ("retention_run", "privacy/retention/runs"),
+    ("backup_made", "backup/register"),
     ("staff_user", "access/user"),
     ("membership", "access/membership"),
     ("session", "access/session"),

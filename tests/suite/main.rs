@@ -63,6 +63,7 @@ mod public;
 mod races;
 mod relay_breaker;
 mod relays;
+mod retention;
 mod revisions;
 mod secrets;
 mod segment;

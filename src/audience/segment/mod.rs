@@ -27,7 +27,7 @@ use sqlx::any::AnyRow;
 pub use explain::{ConditionResult, Explanation, Reachability, explain};
 pub use parse::{MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES};
 pub use parse_error::shorten;
-pub use rewrite::{names_with_field, remove, rename_field, rename_list};
+pub use rewrite::{names_with_field, remove, remove_all, rename_field, rename_list};
 pub use typed_expr::Tree;
 
 use super::address::is_hidden;

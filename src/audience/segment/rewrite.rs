@@ -73,3 +73,9 @@ pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<Id> {
     Query::new("delete from segment where id = :id").bind("id", segment.id).execute(conn).await?;
     Ok(segment.id)
 }
+
+/// Removes all segments of a workspace.
+pub async fn remove_all(conn: &mut Conn, workspace: Id) -> Result<()> {
+    let query = Query::new("delete from segment where workspace_id = :workspace");
+    query.bind("workspace", workspace).execute(conn).await.map(drop)
+}

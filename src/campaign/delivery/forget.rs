@@ -24,12 +24,21 @@ pub async fn forget_snapshots(conn: &mut Conn, contacts: &[Id]) -> Result<()> {
 /// Deletes the deliveries of contacts, for one list or all, and adds them to the erased counts. Unsent deliveries count as
 /// suppressed, those on the wire as uncertain.
 pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
-    let condition = Query::new("contact_id in :contacts and {of_list}")
-        .bind_ids("contacts", contacts)
-        .fragment("of_list", model::is_of_list(list));
+    forget_where(conn, contacts, model::is_of_list(list)).await.map(drop)
+}
+
+/// Deletes the deliveries of contacts in one campaign that has ended, and adds them to the erased counts. Returns their number.
+pub async fn expire(conn: &mut Conn, contacts: &[Id], campaign: Id) -> Result<u64> {
+    forget_where(conn, contacts, Query::new("campaign_id = :campaign").bind("campaign", campaign)).await
+}
+
+async fn forget_where(conn: &mut Conn, contacts: &[Id], meant: Query) -> Result<u64> {
+    let condition =
+        Query::new("contact_id in :contacts and {meant}").bind_ids("contacts", contacts).fragment("meant", meant);
     let columns = "campaign_id, state, workspace_id, reason, changed_at";
     let rows: Vec<(AnyInteger, AnyText, AnyInteger, AnyText, AnyInteger)> =
         delete_returning(conn, "delivery", columns, condition).await?;
+    let deleted = rows.len() as u64;
     let mut by_day = DailyCounts::new();
     let mut erased = erased_counts::ErasedCounts::new();
     let mut changes = Changes::new();
@@ -53,5 +62,6 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     }
     counts::add_all(conn, 0, &changes).await?;
     daily_count::add_all(conn, &by_day).await?;
-    erased_counts::add_all(conn, &erased).await
+    erased_counts::add_all(conn, &erased).await?;
+    Ok(deleted)
 }

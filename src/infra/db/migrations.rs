@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (59, "import ranges", include_str!("../../../migrations/0059_import_range.sql")),
     (60, "mailed reports", include_str!("../../../migrations/0060_mailed_report.sql")),
     (61, "policy", include_str!("../../../migrations/0061_policy.sql")),
+    (69, "retention", include_str!("../../../migrations/0069_retention.sql")),
 ];
 
 impl Db {

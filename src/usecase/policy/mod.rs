@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::output::time;
 use super::{Action, Actor};
-use crate::infra::clock::Millis;
+use crate::audience::workspace::end::{self, End};
+use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::lock_configuration;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
@@ -150,6 +151,15 @@ pub async fn apply(installation: &Installation, actor: &Actor, file: &PolicyFile
     let source = (file.source.as_str(), &files);
     let (number, changed) = policy::apply(&mut tx, &installation.ids, permit.workspace, source, &policy, now).await?;
     rules::set(&mut tx, permit.workspace, Some(&policy)).await?;
+    if let Some(contract) = &policy.contract {
+        let ends_at = contract.ends.start();
+        let after = |days: u32| ends_at + Millis::from(days) * DAY;
+        let (erase_at, backups_until) = (after(contract.erase_after_days), after(contract.backups_expire_after_days));
+        let end = End { ends_at, erase_at, backups_until, erased_at: None, backups_gone_at: None };
+        if !end::set(&mut tx, permit.workspace, Some(&end)).await? {
+            return Err(Message::new("workspace-end-erased").conflict());
+        }
+    }
     let digest = policy::newest(&mut tx, permit.workspace).await?.map(|newest| newest.digest).unwrap_or_default();
     tx.commit().await?;
     permit.audit(None).await;

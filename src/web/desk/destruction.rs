@@ -25,8 +25,15 @@ struct DestructionPage {
     title: String,
     months: Vec<MonthSums>,
     form: Form,
-    /// The masked address and its erasures: when, why, line and hash.
-    found: Option<(String, Vec<(String, String, u64, String)>)>,
+    found: Option<FoundView>,
+}
+
+/// The erasures of an address.
+struct FoundView {
+    /// The address, masked.
+    address: String,
+    /// When, why, line and hash.
+    rows: Vec<(String, String, u64, String)>,
 }
 
 #[derive(Template)]
@@ -53,7 +60,7 @@ pub async fn find(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) 
         Ok(receipts) => {
             let rows = receipts.erasures.into_iter();
             let rows = rows.map(|one| (minute(&one.at), visit.tr(reason_key(&one.reason)), one.line, one.hash));
-            let found = Some((receipts.address.to_string(), rows.collect()));
+            let found = Some(FoundView { address: receipts.address.to_string(), rows: rows.collect() });
             let page = DestructionPage { found, ..page(&desk, visit, Form::default()).await? };
             Ok(page.visit.show(&page))
         }

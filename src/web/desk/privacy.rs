@@ -95,6 +95,8 @@ async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<PrivacyPage,
         "erased" => visit.tr("desk-privacy-erased"),
         "closed" => visit.tr("desk-privacy-closed"),
         "bounced" => visit.tr("desk-privacy-bounced"),
+        "expired" => visit.tr("act-reason-expired"),
+        "ended" => visit.tr("act-reason-ended"),
         _ => visit.tr("desk-privacy-other"),
     };
     Ok(PrivacyPage {

@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::visit::{Gate, admit};
 use super::{
     audit, calendar, campaign, campaigns, chosen, compare, destruction, draft, exports, fields, growth, help, home,
-    import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, segment,
-    segments, sender, series, team, users,
+    import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, retention,
+    segment, segments, sender, series, team, users,
 };
 use super::{clicks, gallery, link_check, media, revisions};
 use crate::usecase::Action;
@@ -112,6 +112,8 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/duplicate", A::AddCampaign, post(campaigns::duplicate)),
         route("/campaigns/{id}/remove", A::RemoveCampaign, post(campaigns::remove)),
         route("/privacy", A::ReadOverview, get(privacy::read)),
+        route("/privacy/retention", A::RunRetention, get(retention::read).post(retention::run)),
+        route("/privacy/end", A::EndWorkspace, post(retention::end)),
         route("/privacy/destruction", A::ReadDestructionLog, get(destruction::list).post(destruction::find)),
         route("/privacy/destruction/{month}", A::ReadDestructionLog, get(destruction::act)),
         route("/privacy/destruction/{month}/log.csv", A::ReadDestructionLog, get(destruction::log)),

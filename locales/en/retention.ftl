@@ -1,0 +1,41 @@
+desk-retention = Times of storage and the end
+retention-events = opens and clicks
+retention-deliveries = deliveries
+retention-contacts = people without activity
+retention-subscriptions = subscriptions without activity
+retention-exports = files of exports
+retention-no-policy = The workspace has no privacy policy, so nothing has a time of storage. Apply one: sendoff policy apply FILE.
+    .desk = The workspace has no privacy policy, so nothing has a time of storage.
+retention-due = { $rows } rows are due to be deleted:
+retention-due-now = Due to be deleted now:
+retention-days = { $days ->
+    [one] kept for one day
+   *[other] kept for { $days } days
+  }
+retention-runs = Runs so far
+retention-progress = Deleting
+retention-ran = { $rows } rows deleted:
+retention-what = What
+retention-kept = Time of storage
+retention-number = Number
+retention-run-now = Delete now
+retention-nightly = The engine does this by itself every night, in small steps. Counts of campaigns stay.
+workspace-ended = The contract of this workspace has ended: its data is stored, but nothing is sent, measured, exported or added.
+workspace-goes-on = The workspace has no end.
+workspace-end = End the workspace
+workspace-end-what = From the day on nothing is sent, measured or exported. Later its people are erased, and later still the backups that hold them are deleted.
+workspace-end-on = First day without sending (UTC)
+workspace-end-erase = Days until its people are erased
+workspace-end-backups = Days until the backups are deleted
+workspace-end-take-back = Go on after all
+workspace-end-day = “{ $text }” is not a day. Write it as 2026-12-31.
+workspace-end-days = “{ $text }” is not a number of days.
+workspace-end-terms = The backups must be kept at least until the people are erased, and no longer than { $limit } days.
+workspace-end-erased = The people of this workspace are erased already; its end cannot be changed.
+workspace-end-confirm = Type the name of the workspace, { $name }, to end it.
+workspace-will-end = The workspace ends on { $day }.
+workspace-is-blocked = The workspace ended on { $day } and is blocked.
+workspace-will-be-erased = Its people will be erased on { $day }.
+workspace-was-erased = Its people were erased on { $day }.
+workspace-backups-until = The backups that hold them will be deleted on { $day }.
+workspace-backups-gone = The backups that held them were gone on { $day }.
