@@ -56,6 +56,7 @@ campaign-time = “{ $text }” in at, at-local, until, --at or --until is not a
 campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
     .desk = { $time } is in the past. Choose a later time, or start at once.
 campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
+skipped-paused = the recipient has paused emails
 skipped-address = the address is not valid
 skipped-panic = the message could not be made because of a bug in Sendoff
 skipped-row = the row of the delivery or of the contact holds a value that cannot be read

@@ -56,6 +56,7 @@ campaign-time = «{ $text }» в at, at-local, until, --at или --until — н
 campaign-past = { $time } уже прошло. Выберите время позже или начните сразу: sendoff campaign start { $name }
     .desk = { $time } уже в прошлом. Выберите более позднее время или начните сразу.
 campaign-no-time = В файле нет времени. Добавьте --at "2026-12-01 10:00" или at = "…" в файл.
+skipped-paused = получатель приостановил письма
 skipped-address = адрес неверен
 skipped-panic = письмо не составлено из-за ошибки в самом Sendoff
 skipped-row = в строке доставки или контакта есть значение, которое нельзя прочитать

@@ -1,9 +1,16 @@
 //! Tables `evidence` and `consent`: consent receipts. A receipt says who agreed to what, on which text, when, by
 //! which channel and with what proof.
 //!
-//! Receipts are only added, never changed; they are deleted with the subscription they prove. All receipts of one
-//! import share one evidence row, which is deleted with the last of them.
+//! Receipts are only added, never changed, also when consent is withdrawn ([`ledger`]), and each is linked to the one before
+//! ([`chain`]). They are deleted with the subscription they prove; what remains then is sealed
+//! ([`sealed_receipt`](super::sealed_receipt)). All receipts of one import share one evidence row, which is deleted with the
+//! last of them.
 
+pub mod chain;
+pub mod journal;
+pub mod ledger;
+
+use rand::RngExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +22,7 @@ use crate::infra::db::value::Value::{Bytes, Integer, Text};
 use crate::infra::db::{Cells, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
+use crate::infra::installation::Installation;
 
 crate::text_enum! {
     /// The legal basis of processing (GDPR Art. 6).
@@ -32,8 +40,21 @@ crate::text_enum! {
     }
 }
 
+crate::text_enum! {
+    /// What a receipt says.
+    Kind {
+        /// The person agreed.
+        Given = "given",
+        /// The person took the consent back.
+        Withdrawn = "withdrawn",
+    }
+}
+
 /// The purpose that every subscription serves.
 pub const MAILING: &str = "receive_marketing";
+
+/// The purpose of recording opens and clicks.
+pub const MEASUREMENT: &str = "measurement";
 
 /// What proves a consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +76,24 @@ pub struct Evidence {
 /// A consent receipt as shown to the person or an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The list.
+    /// Primary key.
+    pub id: Id,
+    /// The list, or [`ledger::NO_LIST`].
     pub list: Id,
     /// The purpose.
     pub purpose: String,
+    /// Given or withdrawn.
+    pub kind: Kind,
+    /// The edition of the policy that was in force; empty without a policy.
+    pub edition: String,
     /// The proof.
     pub evidence: Evidence,
     /// When the receipt was written.
     pub recorded_at: Millis,
+    /// The stored digest ([`chain`]); `None` for a receipt of an import.
+    pub digest: Option<chain::ReceiptDigest>,
+    /// False when the evidence is not what it was when it was stored.
+    pub is_evidence_intact: bool,
 }
 
 /// The evidence that was stored last for a workspace through this channel.
@@ -89,25 +120,35 @@ pub async fn newest_evidence(conn: &mut Conn, workspace: Id, channel: &str) -> R
 }
 
 /// The key of this evidence, which is inserted when it is new. The row is kept until the transaction ends.
-pub async fn ensure_evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
+pub async fn ensure_evidence(
+    conn: &mut Conn,
+    installation: &Installation,
+    workspace: Id,
+    evidence: &Evidence,
+) -> Result<Id> {
+    let (salt, digest) = (salt(), digest(evidence));
     loop {
         let insert = Query::new(
-            "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at)
-             values (:id, :workspace, :digest, :basis, :channel, :source, :wording, :proof, :given_at)
+            "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at, salt)
+             values (:id, :workspace, :digest, :basis, :channel, :source, :wording, :proof, :given_at, :salt)
                  on conflict (workspace_id, digest) do nothing",
         );
-        insert
-            .bind("id", ids.next()?)
+        let added = insert
+            .bind("id", installation.ids.next()?)
             .bind("workspace", workspace)
-            .bind("digest", digest(evidence))
+            .bind("digest", digest.clone())
             .bind("basis", evidence.basis.as_str())
             .bind("channel", &evidence.channel)
             .bind("source", &evidence.source)
             .bind("wording", &evidence.wording)
             .bind("proof", &evidence.proof)
             .bind("given_at", evidence.given_at)
+            .bind("salt", salt.clone())
             .execute(conn)
             .await?;
+        if added > 0 {
+            journal::commit(installation, &salt, &digest).await?;
+        }
         // It may have been deleted with its last receipt in between.
         if let Some(id) = find_evidence(conn, workspace, evidence).await? {
             return Ok(id);
@@ -184,16 +225,18 @@ pub async fn insert_new(conn: &mut Conn, list: Id, contacts: NewContactIds, evid
 /// Copies in evidence that does not exist yet and returns its key.
 pub async fn copy_in_evidence(
     copy: &mut CopyTransaction<'_>,
-    ids: &Ids,
+    installation: &Installation,
     workspace: Id,
     evidence: &Evidence,
 ) -> Result<Id> {
-    let id = ids.next()?;
+    let (id, salt, digest) = (installation.ids.next()?, salt(), digest(evidence));
+    journal::commit(installation, &salt, &digest).await?;
     let Evidence { basis, channel, source, wording, proof, given_at } = evidence;
-    let mut row = vec![Integer(id), Integer(workspace), Bytes(digest(evidence))];
+    let mut row = vec![Integer(id), Integer(workspace), Bytes(digest)];
     row.extend([basis.as_str(), channel, source, wording, proof].map(|text| Text(text.to_owned())));
-    row.push(Integer(*given_at));
-    let columns = ["id", "workspace_id", "digest", "basis", "channel", "source", "wording", "proof", "given_at"];
+    row.extend([Integer(*given_at), Bytes(salt)]);
+    let columns =
+        ["id", "workspace_id", "digest", "basis", "channel", "source", "wording", "proof", "given_at", "salt"];
     copy.copy_in(&CopyRows::new("evidence", &columns, [row])?).await?;
     Ok(id)
 }
@@ -217,7 +260,8 @@ pub async fn copy_in(
 /// All receipts of a contact, oldest first.
 pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
     let query = Query::new(
-        "select c.list_id, c.purpose, e.basis, e.channel, e.source, e.wording, e.proof, e.given_at, c.recorded_at
+        "select c.id, c.list_id, c.purpose, c.kind, c.edition, c.recorded_at, c.digest,
+                e.basis, e.channel, e.source, e.wording, e.proof, e.given_at, e.digest
            from consent c
            join evidence e on e.id = c.evidence_id
           where c.contact_id = :contact
@@ -227,14 +271,25 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
     rows.iter()
         .map(|row| {
             let evidence = Evidence {
-                basis: row.cell::<String>(2)?.parse()?,
-                channel: row.cell(3)?,
-                source: row.cell(4)?,
-                wording: row.cell(5)?,
-                proof: row.cell(6)?,
-                given_at: row.cell(7)?,
+                basis: row.cell::<String>(7)?.parse()?,
+                channel: row.cell(8)?,
+                source: row.cell(9)?,
+                wording: row.cell(10)?,
+                proof: row.cell(11)?,
+                given_at: row.cell(12)?,
             };
-            Ok(Receipt { list: row.cell(0)?, purpose: row.cell(1)?, evidence, recorded_at: row.cell(8)? })
+            let stored: Option<Vec<u8>> = row.cell(6)?;
+            Ok(Receipt {
+                id: row.cell(0)?,
+                list: row.cell(1)?,
+                purpose: row.cell(2)?,
+                kind: row.cell::<String>(3)?.parse()?,
+                edition: row.cell(4)?,
+                recorded_at: row.cell(5)?,
+                digest: stored.map(|bytes| bytes.try_into().unwrap_or_default()),
+                is_evidence_intact: row.cell::<Vec<u8>>(13)? == digest(&evidence),
+                evidence,
+            })
         })
         .collect()
 }
@@ -272,6 +327,10 @@ async fn lock_unreferenced(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
     );
     let rows = query.bind_ids("ids", &ids).fragment("unreferenced", UNREFERENCED).fetch_all(conn).await?;
     rows.iter().map(|row| row.cell(0)).collect()
+}
+
+fn salt() -> Vec<u8> {
+    rand::rng().random::<[u8; 16]>().to_vec()
 }
 
 /// SHA-256 over all parts, each with its length before it.

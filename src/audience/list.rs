@@ -23,10 +23,17 @@ pub struct List {
     pub name: String,
     /// True when it is closed.
     pub closed: bool,
+    /// True when subscribers of other lists of the workspace may join it on their preferences page.
+    pub public: bool,
 }
 
 fn read(row: &AnyRow) -> Result<List> {
-    Ok(List { id: row.cell(0)?, name: row.cell(1)?, closed: row.cell::<Option<i64>>(2)?.is_some() })
+    Ok(List {
+        id: row.cell(0)?,
+        name: row.cell(1)?,
+        closed: row.cell::<Option<i64>>(2)?.is_some(),
+        public: row.cell::<i64>(3)? != 0,
+    })
 }
 
 /// Adds a list; an open list of this name is returned as it is.
@@ -57,7 +64,7 @@ pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Resu
         }
         Err(error) => return Err(error),
     }
-    Ok(List { id, name: name.to_owned(), closed: false })
+    Ok(List { id, name: name.to_owned(), closed: false, public: false })
 }
 
 /// Gives an open list another name.
@@ -81,6 +88,12 @@ pub async fn rename(conn: &mut Conn, workspace: Id, name: &str, new: &str) -> Re
     }
 }
 
+/// Says whether subscribers of other lists may join the list on their preferences page.
+pub async fn set_public(conn: &mut Conn, id: Id, public: bool) -> Result<()> {
+    let query = Query::new("update list set is_public = :public where id = :id");
+    query.bind("public", i64::from(public)).bind("id", id).execute(conn).await.map(drop)
+}
+
 /// A name as typed, without the spaces around it.
 fn check_name(name: &str) -> Result<&str> {
     let name = name.trim();
@@ -92,7 +105,8 @@ fn check_name(name: &str) -> Result<&str> {
 
 /// Finds a list by name, open or closed.
 pub async fn find(conn: &mut Conn, workspace: Id, name: &str) -> Result<Option<List>> {
-    let query = Query::new("select id, name, closed_at from list where workspace_id = :workspace and name = :name");
+    let query =
+        Query::new("select id, name, closed_at, is_public from list where workspace_id = :workspace and name = :name");
     let row = query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?;
     row.as_ref().map(read).transpose()
 }
@@ -122,14 +136,14 @@ pub async fn need_open(conn: &mut Conn, workspace: Id, name: &str) -> Result<Lis
 
 /// Finds a list by key.
 pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<List>> {
-    let query = Query::new("select id, name, closed_at from list where id = :id");
+    let query = Query::new("select id, name, closed_at, is_public from list where id = :id");
     query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// All lists of a workspace, by name.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<List>> {
     let query = Query::new(
-        "select id, name, closed_at
+        "select id, name, closed_at, is_public
            from list
           where workspace_id = :workspace
           order by name{bytewise}",

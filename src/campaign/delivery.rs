@@ -41,7 +41,7 @@ pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, pr
 pub use open_lanes::next_due;
 pub use reassign_lanes::reassign_lanes;
 pub use record::{DeliveryResult, ResultBatch, list_sending, record, recover, return_unbegun, skip_pending};
-pub use skip_reason::{SKIPPED_ROW, count_by_reason, skip_reason};
+pub use skip_reason::{SKIPPED_ROW, count_by_reason, skip_paused, skip_reason};
 
 crate::text_enum! {
     /// State of a delivery.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    audit, backup, brand, campaign, contact, demo, destruction, export, field, import, lane, list, log, machine, mail,
-    policy, relay, retention, segment, serve, set_aside, setting, store_migration, subscription, trace_search,
-    uncertain, user, workspace,
+    audit, backup, brand, campaign, consent, contact, demo, destruction, export, field, form, import, lane, list, log,
+    machine, mail, policy, relay, request, retention, segment, serve, set_aside, setting, store_migration,
+    subscription, trace_search, uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -89,6 +89,12 @@ pub enum Command {
         #[command(subcommand)]
         command: list::Command,
     },
+    /// Make forms by which people sign up
+    Form {
+        /// The command
+        #[command(subcommand)]
+        command: form::Command,
+    },
     /// Import contacts from a CSV file
     Import(import::Args),
     /// Save, count and explain segments
@@ -146,6 +152,18 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: contact::Command,
+    },
+    /// Enter and answer requests of people about their data, with due dates
+    Request {
+        /// The command
+        #[command(subcommand)]
+        command: request::Command,
+    },
+    /// Prove what an erased person had consented to
+    Consent {
+        /// The command
+        #[command(subcommand)]
+        command: consent::Command,
     },
     /// Invite someone back who was erased by mistake
     Subscription {

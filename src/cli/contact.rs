@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::Value;
 
+use super::consent;
 use super::print::Output;
 use super::word::parse_word;
 use crate::audience::import;
@@ -76,6 +77,10 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Show what a contact has agreed to, now or on a day, and check that no receipt was changed
+    Consents(consent::HistoryArgs),
+    /// Record that a contact has taken a consent back by post, phone, email or in person, with the effect of the link
+    Withdraw(consent::WithdrawArgs),
     /// Correct a contact's data
     Correct {
         /// The contact's email address
@@ -170,6 +175,8 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let message = message.with("files", copied.files.join(", "));
             Ok(Output::new(&copied, lang, lang.translate(&message)))
         }
+        Command::Consents(args) => consent::history(installation, actor, &args, lang).await,
+        Command::Withdraw(args) => consent::withdraw(installation, actor, args, lang).await,
         Command::Correct { address, set, new } => {
             let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
             let typed = new.clone().unwrap_or_else(|| address.clone());

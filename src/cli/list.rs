@@ -25,6 +25,14 @@ pub enum Command {
         /// Its new name
         new: String,
     },
+    /// Let subscribers of other lists join a list on their preferences page
+    Publish {
+        /// Its name
+        name: String,
+        /// Do not offer it any more
+        #[arg(long)]
+        undo: bool,
+    },
     /// Close a list for good: all its subscribers are unsubscribed and erased like anyone who unsubscribes
     Close {
         /// Its name
@@ -66,6 +74,12 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
                 .with("name", &renamed.list)
                 .with("segments", renamed.segments.len());
             Ok(Output::new(&renamed, lang, lang.translate(&message)))
+        }
+        Command::Publish { name, undo } => {
+            let published = list::set_public(installation, actor, &name, !undo).await?;
+            let key = if published.public { "list-published" } else { "list-unpublished" };
+            let message = Message::new(key).with("name", &published.list);
+            Ok(Output::new(&published, lang, lang.translate(&message)))
         }
         Command::Close { name, people } => {
             let people = match people {

@@ -7,11 +7,13 @@ pub mod brand;
 pub mod campaign;
 pub mod campaign_draft;
 pub mod comparison;
+pub mod consent;
 pub mod contact;
 pub mod demo;
 pub mod destruction;
 pub mod export;
 pub mod field;
+pub mod form;
 pub mod import;
 mod import_undo;
 pub mod lane;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod preflight_bar;
 pub mod print;
 pub mod relay;
+pub mod request;
 pub mod retention;
 pub mod schedule;
 pub mod segment;
@@ -125,6 +128,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Mail(args) => mail::run(installation, &operator, args, lang).await,
         Command::Field { command } => field::run(installation, &actor?, command, lang).await,
         Command::List { command } => list::run(installation, &actor?, command, lang).await,
+        Command::Form { command } => form::run(installation, &actor?, command, lang).await,
         Command::Import(args) => import::run(installation, &actor?, args, lang, cli.json).await,
         Command::Segment { command } => segment::run(installation, &actor?, command, lang).await,
         Command::Relay { command } => relay::run(installation, &actor?, command, lang).await,
@@ -137,6 +141,8 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Campaign { command } => campaign::run(installation, &actor?, command, lang).await,
         Command::Uncertain { command } => uncertain::run(installation, &actor?, command, lang).await,
         Command::Subscription { command } => subscription::run(installation, &actor?, command, lang).await,
+        Command::Consent { command } => consent::run(installation, &actor?, command, lang).await,
+        Command::Request { command } => request::run(installation, &actor?, command, lang).await,
         Command::Contact { command } => contact::run(installation, &actor?, command, lang).await,
         Command::Export(args) => export::run(installation, &actor?, args, lang).await,
         Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {

@@ -39,6 +39,8 @@ pub struct Installation {
     pub audit_log: ChainedLog,
     /// What was erased, when and why, for acts of destruction.
     pub destruction_log: ChainedLog,
+    /// Commitments to consent receipts and their evidence, which name nobody.
+    pub consent_log: ChainedLog,
     /// State of the mailers of this process.
     pub mailer_status: MailerStatus,
     /// The panics that this process has caught.
@@ -130,7 +132,7 @@ impl Installation {
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let log = |name| ChainedLog::new(config.journal_dir(), name, keys.tombstone.clone());
-        let (audit_log, destruction_log) = (log("audit"), log("destruction"));
+        let (audit_log, destruction_log, consent_log) = (log("audit"), log("destruction"), log("consent"));
         let (ids, keys) = (Ids::new(clock.clone()), Arc::new(keys));
         Self {
             config,
@@ -142,6 +144,7 @@ impl Installation {
             signer,
             audit_log,
             destruction_log,
+            consent_log,
             mailer_status: MailerStatus::default(),
             panics: PanicCounter::default(),
             waiting_hits: WaitingHits::default(),

@@ -85,27 +85,45 @@ impl Keyring {
 
     /// Encrypts a credential (ChaCha20-Poly1305, RFC 8439; the random 96-bit nonce comes first).
     pub fn seal(&self, plain: &str) -> Vec<u8> {
-        let nonce: [u8; 12] = rand::rng().random();
-        let mut sealed = plain.as_bytes().to_vec();
-        self.aead()
-            .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::empty(), &mut sealed)
-            .expect("a credential is far below the limit of the cipher");
-        [nonce.as_slice(), &sealed].concat()
+        seal(&self.seal, plain)
     }
 
     /// Decrypts the output of [`Keyring::seal`]; `None` with another key or changed bytes.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {
-        let (nonce, body) = sealed.split_at_checked(12)?;
-        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut body = body.to_vec();
-        let plain = self.aead().open_in_place(nonce, aead::Aad::empty(), &mut body).ok()?;
-        String::from_utf8(plain.to_vec()).ok()
+        open(&self.seal, sealed)
     }
 
-    fn aead(&self) -> aead::LessSafeKey {
-        let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &self.seal.0).expect("the cipher takes 32 bytes");
-        aead::LessSafeKey::new(key)
+    /// [`Keyring::seal`] with a key that is derived from these parts too: only who knows them can decrypt.
+    pub fn seal_for(&self, parts: &[&[u8]], plain: &str) -> Vec<u8> {
+        seal(&Key(self.seal.mac(parts)), plain)
     }
+
+    /// Decrypts the output of [`Keyring::seal_for`]; `None` with other parts.
+    pub fn open_for(&self, parts: &[&[u8]], sealed: &[u8]) -> Option<String> {
+        open(&Key(self.seal.mac(parts)), sealed)
+    }
+}
+
+fn seal(key: &Key, plain: &str) -> Vec<u8> {
+    let nonce: [u8; 12] = rand::rng().random();
+    let mut sealed = plain.as_bytes().to_vec();
+    aead(key)
+        .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::empty(), &mut sealed)
+        .expect("a credential is far below the limit of the cipher");
+    [nonce.as_slice(), &sealed].concat()
+}
+
+fn open(key: &Key, sealed: &[u8]) -> Option<String> {
+    let (nonce, body) = sealed.split_at_checked(12)?;
+    let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut body = body.to_vec();
+    let plain = aead(key).open_in_place(nonce, aead::Aad::empty(), &mut body).ok()?;
+    String::from_utf8(plain.to_vec()).ok()
+}
+
+fn aead(key: &Key) -> aead::LessSafeKey {
+    let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &key.0).expect("the cipher takes 32 bytes");
+    aead::LessSafeKey::new(key)
 }
 
 fn read_or_create(path: &Path) -> Result<Vec<(u8, Key)>> {

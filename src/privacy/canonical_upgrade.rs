@@ -37,7 +37,7 @@ async fn update(installation: &Installation, workspace: Id, outdated: &[contact:
     for one in outdated {
         if !contact::set_canonical(&mut tx, workspace, one).await? {
             let departure = Departure::of(Reason::Erased, installation.clock.today());
-            erasure::reapply(&mut tx, one.id, EVERY_LIST, &departure).await?;
+            erasure::reapply(installation, &mut tx, one.id, EVERY_LIST, &departure).await?;
             removed += 1;
         }
     }

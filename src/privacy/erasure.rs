@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::audience::address::Address;
 use crate::audience::subscription::Subscriber;
 use crate::audience::tombstone::{self, Digest, EVERY_LIST};
-use crate::audience::{consent, contact, hard_bounce, list, subscription};
+use crate::audience::{consent, contact, hard_bounce, list, mailed_link, preference, sealed_receipt, subscription};
 use crate::campaign::lifecycle;
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event::{self, NewEvent};
@@ -31,6 +31,7 @@ use super::departure::Departure;
 pub use super::departure::Reason;
 use super::destruction::Destroyed;
 use super::erasure_log::{self, ErasureRecord};
+use super::subject_request;
 
 /// Contacts unsubscribed in one transaction while a list is closed.
 const CLOSE_BATCH: i64 = 200;
@@ -219,7 +220,7 @@ async fn erase_after_hits(
         event::insert(&mut tx, &installation.ids, hits).await?;
         let campaigns = campaign.map(|campaign| (contact, campaign)).into_iter().collect();
         let departure = Departure { reason, day: installation.clock.today(), campaigns };
-        forget(&mut tx, &[contact], None, &departure).await?;
+        forget(installation, &mut tx, &[contact], None, &departure).await?;
         if let Some(campaign) = campaign {
             erased_counts::add(&mut tx, campaign, erased_counts::UNSUBSCRIBED, 0, 1).await?;
         }
@@ -314,6 +315,10 @@ impl Tombstones {
             canonical.iter().map(|text| tombstone::digest_canonical(key, workspace, text.as_ref())).collect();
         let rows: Vec<_> = digests.iter().map(|digest| (workspace, list, *digest, reason.as_str(), day)).collect();
         tombstone::set_many(conn, &rows).await?;
+        mailed_link::forget(conn, &installation.keys, workspace, canonical, list == EVERY_LIST).await?;
+        if list == EVERY_LIST {
+            subject_request::forget_addresses(conn, &installation.keys, workspace, canonical).await?;
+        }
         let record = |digest| ErasureRecord { workspace, list, digest, day, reason: reason.as_str().to_owned() };
         records.extend(digests.into_iter().map(record));
         Ok(())
@@ -333,11 +338,15 @@ async fn remove_from_list(
     let subscribers = subscription::subscribers(conn, tombstones.list, contacts).await?;
     let canonical: Vec<&str> = subscribers.iter().map(|one| &*one.canonical).collect();
     tombstones.set(installation, conn, &canonical, records).await?;
-    delete_subscribers(conn, tombstones.list, &subscribers, departure).await
+    let gone = subscribers.iter().filter(|one| one.on_other_list == 0).map(|one| &*one.canonical);
+    let gone: Vec<&str> = gone.collect();
+    mailed_link::forget(conn, &installation.keys, tombstones.workspace, &gone, true).await?;
+    delete_subscribers(installation, conn, tombstones.list, &subscribers, departure).await
 }
 
 /// Deletes the data of one list of its subscribers, and all data of those on no other list.
 async fn delete_subscribers(
+    installation: &Installation,
     conn: &mut Conn,
     list: Id,
     subscribers: &[Subscriber],
@@ -346,20 +355,26 @@ async fn delete_subscribers(
     let (on_other, on_this): (Vec<&Subscriber>, Vec<&Subscriber>) =
         subscribers.iter().partition(|one| one.on_other_list == 1);
     let ids = |subscribers: &[&Subscriber]| subscribers.iter().map(|one| one.contact).collect::<Vec<Id>>();
-    forget(conn, &ids(&on_other), Some(list), departure).await?;
-    forget(conn, &ids(&on_this), None, departure).await?;
+    forget(installation, conn, &ids(&on_other), Some(list), departure).await?;
+    forget(installation, conn, &ids(&on_this), None, departure).await?;
     let erased =
         |one: &Subscriber| (one.contact, if one.on_other_list == 1 { Erased::Subscription } else { Erased::Contact });
     Ok(subscribers.iter().map(erased).collect())
 }
 
 /// Repeats an erasure of the log in a database that lacks it.
-pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id, departure: &Departure) -> Result<()> {
+pub(super) async fn reapply(
+    installation: &Installation,
+    conn: &mut Conn,
+    contact: Id,
+    list: Id,
+    departure: &Departure,
+) -> Result<()> {
     if list == EVERY_LIST {
-        return forget(conn, &[contact], None, departure).await;
+        return forget(installation, conn, &[contact], None, departure).await;
     }
     let subscribers = subscription::subscribers(conn, list, &[contact]).await?;
-    delete_subscribers(conn, list, &subscribers, departure).await.map(drop)
+    delete_subscribers(installation, conn, list, &subscribers, departure).await.map(drop)
 }
 
 /// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it. Table `set_aside` holds
@@ -368,6 +383,8 @@ pub const PERSONAL_TABLES: &[&str] = &[
     "event",
     "delivery",
     "hard_bounce",
+    "preference",
+    "subject_request",
     "consent",
     "evidence",
     "subscription",
@@ -380,7 +397,13 @@ pub const PERSONAL_TABLES: &[&str] = &[
 /// Calls the `forget` of every owner of personal data, for one list or for all; for all lists the contacts themselves
 /// are deleted too. A new table of personal data is added here and to [`PERSONAL_TABLES`]; a test over the whole schema
 /// finds omissions.
-async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>, departure: &Departure) -> Result<()> {
+async fn forget(
+    installation: &Installation,
+    conn: &mut Conn,
+    contacts: &[Id],
+    list: Option<Id>,
+    departure: &Departure,
+) -> Result<()> {
     if contacts.is_empty() {
         return Ok(());
     }
@@ -389,6 +412,7 @@ async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>, departure: &
     }
     event::forget(conn, contacts, list).await?;
     delivery::forget(conn, contacts, list).await?;
+    sealed_receipt::seal(installation, conn, contacts, list, (departure.day, departure.reason.as_str())).await?;
     consent::forget(conn, contacts, list).await?;
     let departed = subscription::forget(conn, contacts, list).await?;
     departure.count(conn, &departed).await?;
@@ -396,6 +420,8 @@ async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>, departure: &
         Some(_) => Ok(()),
         None => {
             hard_bounce::forget(conn, contacts).await?;
+            preference::forget(conn, contacts).await?;
+            subject_request::forget(conn, contacts).await?;
             contact::forget(conn, contacts).await
         }
     }

@@ -149,7 +149,7 @@ async fn erase_matching(
             }
             for record in records {
                 let departure = Departure::of(Reason::parse(&record.reason), record.day);
-                erasure::reapply(&mut tx, contact, record.list, &departure).await?;
+                erasure::reapply(installation, &mut tx, contact, record.list, &departure).await?;
             }
             if contact::get(&mut tx, contact).await?.is_none() {
                 erased += 1;

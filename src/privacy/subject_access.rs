@@ -3,15 +3,17 @@
 use serde::{Serialize, Serializer};
 use sqlx::any::AnyRow;
 
-use crate::audience::consent::{self, Basis};
+use super::subject_request::{self, SubjectRequest};
+use crate::audience::consent::{self, Basis, Kind};
 use crate::audience::contact::{Contact, Values};
 use crate::audience::subscription::{self, State};
-use crate::audience::{address::Address, hard_bounce, list};
+use crate::audience::{address::Address, hard_bounce, list, mailed_link, preference};
 use crate::infra::clock::Millis;
 use crate::infra::db::query::Query;
 use crate::infra::db::{Cells, Conn};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// All data held on a contact. Serializes with the whole address and with times as RFC 3339 text.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +40,88 @@ pub struct SubjectData {
     pub deliveries: Vec<DeliveryData>,
     /// Opens, clicks and other events.
     pub events: Vec<EventData>,
+    /// How often emails are wanted, where that was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<PreferenceData>,
+    /// What waits for a button behind a link that was mailed.
+    pub waiting: Vec<WaitingData>,
+    /// Requests of the person.
+    pub requests: Vec<RequestData>,
+}
+
+/// A request of the person about their data.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestData {
+    /// Its number.
+    pub request: Id,
+    /// What was asked for.
+    pub kind: &'static str,
+    /// `open`, `done` or `refused`.
+    pub state: &'static str,
+    /// The way it came in.
+    pub channel: String,
+    /// How it was known who asked.
+    pub identity: &'static str,
+    /// When it came in.
+    #[serde(serialize_with = "timestamp")]
+    pub received_at: Millis,
+    /// When it must be answered.
+    #[serde(serialize_with = "timestamp")]
+    pub due_at: Millis,
+    /// When it was closed.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub closed_at: Option<Millis>,
+    /// What was asked, in words.
+    pub note: String,
+    /// How the identity was checked.
+    pub checked: String,
+    /// Why the due date was extended.
+    pub extension: String,
+    /// What was answered.
+    pub outcome: String,
+}
+
+impl From<SubjectRequest> for RequestData {
+    fn from(request: SubjectRequest) -> Self {
+        let text = request.text.unwrap_or_default();
+        Self {
+            request: request.id,
+            kind: request.kind.as_str(),
+            state: request.state.as_str(),
+            channel: request.channel,
+            identity: request.identity.as_str(),
+            received_at: request.received_at,
+            due_at: request.due_at,
+            closed_at: request.closed_at,
+            note: text.note,
+            checked: text.identity,
+            extension: text.extension,
+            outcome: text.outcome,
+        }
+    }
+}
+
+/// How often a contact wants emails.
+#[derive(Debug, Clone, Serialize)]
+pub struct PreferenceData {
+    /// `all`, `weekly` or `monthly`.
+    pub frequency: &'static str,
+    /// Until when none are wanted.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub paused_until: Option<Millis>,
+}
+
+/// Something that waits for a button behind a link that was mailed to the address.
+#[derive(Debug, Clone, Serialize)]
+pub struct WaitingData {
+    /// What waits, such as `sign_up`.
+    pub kind: &'static str,
+    /// When it was asked for.
+    #[serde(serialize_with = "timestamp")]
+    pub asked_at: Millis,
+    /// When it is deleted.
+    #[serde(serialize_with = "timestamp")]
+    pub expires_at: Millis,
 }
 
 /// A subscription of the contact.
@@ -76,6 +160,11 @@ pub struct ConsentData {
     pub list: Option<String>,
     /// What the data may be used for.
     pub purpose: String,
+    /// Whether consent was given or withdrawn.
+    #[serde(serialize_with = "kind_word")]
+    pub kind: Kind,
+    /// The edition of the policy in force; empty without a policy.
+    pub edition: String,
     /// The legal basis.
     #[serde(serialize_with = "basis_word")]
     pub basis: Basis,
@@ -116,6 +205,12 @@ pub struct DeliveryData {
     /// When the state last changed.
     #[serde(serialize_with = "timestamp")]
     pub changed_at: Millis,
+    /// The address of the last attempt, while the message may be sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
+    /// The field values of the last attempt, while the message may be sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_values: Option<serde_json::Value>,
 }
 
 /// An event of the contact.
@@ -133,7 +228,23 @@ pub struct EventData {
 }
 
 /// Collects all data held on a contact.
-pub async fn collect(conn: &mut Conn, contact: &Contact) -> Result<SubjectData> {
+pub async fn collect(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    contact: &Contact,
+) -> Result<SubjectData> {
+    let preference = preference::get(conn, contact.id).await?;
+    let chosen = PreferenceData {
+        frequency: preference.frequency.as_str(),
+        paused_until: Some(preference.paused_until).filter(|until| *until > 0),
+    };
+    let waiting = mailed_link::of_address(conn, &installation.keys, workspace, &contact.address).await?;
+    let waiting = waiting.into_iter().map(|(kind, asked_at, expires_at)| {
+        let kind = kind.as_str();
+        WaitingData { kind, asked_at, expires_at }
+    });
+    let requests = subject_request::of_contact(installation, conn, contact.id).await?;
     let subscriptions = subscription::of_contact(conn, contact.id).await?;
     Ok(SubjectData {
         address: contact.address.clone(),
@@ -145,6 +256,9 @@ pub async fn collect(conn: &mut Conn, contact: &Contact) -> Result<SubjectData> 
         consents: consents(conn, contact.id).await?,
         deliveries: deliveries(conn, contact.id).await?,
         events: events(conn, contact.id).await?,
+        preferences: Some(chosen).filter(|_| preference != preference::USUAL),
+        waiting: waiting.collect(),
+        requests: requests.into_iter().map(RequestData::from).collect(),
     })
 }
 
@@ -169,7 +283,8 @@ impl From<subscription::Subscription> for SubscriptionData {
     }
 }
 
-async fn consents(conn: &mut Conn, contact: Id) -> Result<Vec<ConsentData>> {
+/// The consent receipts of a contact, oldest first.
+pub async fn consents(conn: &mut Conn, contact: Id) -> Result<Vec<ConsentData>> {
     let mut consents = Vec::new();
     for receipt in consent::of_contact(conn, contact).await? {
         let evidence = receipt.evidence;
@@ -177,6 +292,8 @@ async fn consents(conn: &mut Conn, contact: Id) -> Result<Vec<ConsentData>> {
             list_id: receipt.list,
             list: list::get(conn, receipt.list).await?.map(|list| list.name),
             purpose: receipt.purpose,
+            kind: receipt.kind,
+            edition: receipt.edition,
             basis: evidence.basis,
             channel: evidence.channel,
             source: evidence.source,
@@ -191,7 +308,7 @@ async fn consents(conn: &mut Conn, contact: Id) -> Result<Vec<ConsentData>> {
 
 async fn deliveries(conn: &mut Conn, contact: Id) -> Result<Vec<DeliveryData>> {
     let rows = Query::new(
-        "select k.name, d.state, d.reason, d.attempts, d.dated_at, d.code, d.reply, d.changed_at
+        "select k.name, d.state, d.reason, d.attempts, d.dated_at, d.code, d.reply, d.changed_at, d.snapshot_address, d.snapshot_fields
            from delivery d
            join campaign k on k.id = d.campaign_id
           where d.contact_id = :contact
@@ -210,6 +327,8 @@ async fn deliveries(conn: &mut Conn, contact: Id) -> Result<Vec<DeliveryData>> {
             code: row.cell(5)?,
             reply: row.cell(6)?,
             changed_at: row.cell(7)?,
+            sent_to: row.cell(8)?,
+            sent_values: row.cell::<Option<String>>(9)?.and_then(|text| serde_json::from_str(&text).ok()),
         })
     };
     rows.iter().map(read).collect()
@@ -247,6 +366,10 @@ fn basis_word<S: Serializer>(basis: &Basis, serializer: S) -> std::result::Resul
     serializer.serialize_str(basis.as_str())
 }
 
+fn kind_word<S: Serializer>(kind: &Kind, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.as_str())
+}
+
 fn timestamp<S: Serializer>(at: &Millis, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*at))
 }
@@ -255,6 +378,7 @@ fn optional_timestamp<S: Serializer>(at: &Option<Millis>, serializer: S) -> std:
     at.map(rfc3339).serialize(serializer)
 }
 
-fn rfc3339(at: Millis) -> String {
+/// A moment as RFC 3339 text.
+pub fn rfc3339(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.to_string())
 }

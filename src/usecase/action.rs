@@ -51,6 +51,10 @@ crate::text_enum! {
         CloseList = "close_list",
         /// List the lists.
         ListLists = "list_lists",
+        /// Make, change or remove a sign-up form.
+        ChangeForms = "change_forms",
+        /// List the sign-up forms.
+        ListForms = "list_forms",
         /// Import contacts from a file.
         ImportContacts = "import_contacts",
         /// Keep people out who left elsewhere.
@@ -71,6 +75,14 @@ crate::text_enum! {
         UnrestrictContact = "unrestrict_contact",
         /// Lift the suppression of a contact after a hard bounce.
         UnsuppressContact = "unsuppress_contact",
+        /// Record that a contact has taken a consent back.
+        WithdrawConsent = "withdraw_consent",
+        /// Show what an erased address had consented to.
+        ProveConsent = "prove_consent",
+        /// List and show requests of people about their data.
+        ListRequests = "list_requests",
+        /// Enter, check, extend and close requests of people about their data.
+        ManageRequests = "manage_requests",
         /// Erase a contact.
         EraseContact = "erase_contact",
         /// Send an erased address an invitation to come back.
@@ -147,6 +159,10 @@ crate::text_enum! {
         Unsubscribe = "unsubscribe",
         /// Be erased from every list of the workspace.
         EraseSelf = "erase_self",
+        /// Sign up by a form, and confirm it.
+        SignUp = "sign_up",
+        /// Change one's own data, lists and frequency.
+        ChangeSelf = "change_self",
         /// Follow an invitation, and come back.
         AcceptInvitation = "accept_invitation",
         /// Read what is stored about oneself.
@@ -252,6 +268,7 @@ impl Action {
             | Self::IndexField
             | Self::ChangeField
             | Self::AddList
+            | Self::ChangeForms
             | Self::ImportContacts
             | Self::SuppressContacts
             | Self::UndoImport
@@ -277,14 +294,19 @@ impl Action {
             | Self::RestrictContact
             | Self::UnrestrictContact
             | Self::UnsuppressContact
+            | Self::WithdrawConsent
+            | Self::ManageRequests
             | Self::EraseContact
             | Self::InviteContact
             | Self::ExportContacts => (Workspace, MARKETER),
             Self::Export => (Workspace, ANALYST),
             Self::ReadAuditLog | Self::ReadDestructionLog => (Workspace, AUDITOR),
-            Self::ShowContact | Self::ListContacts | Self::ListUncertain => (Workspace, PERSONAL),
+            Self::ShowContact | Self::ProveConsent | Self::ListRequests | Self::ListContacts | Self::ListUncertain => {
+                (Workspace, PERSONAL)
+            }
             Self::ListFields
             | Self::ListLists
+            | Self::ListForms
             | Self::ListSegments
             | Self::ReadSegment
             | Self::ShowBrand
@@ -294,7 +316,12 @@ impl Action {
             | Self::ShowRelay
             | Self::ListLanes
             | Self::ReadOverview => (Workspace, STAFF),
-            Self::Unsubscribe | Self::EraseSelf | Self::AcceptInvitation | Self::ReadSelf => (Recipient, RECIPIENT),
+            Self::Unsubscribe
+            | Self::EraseSelf
+            | Self::ChangeSelf
+            | Self::SignUp
+            | Self::AcceptInvitation
+            | Self::ReadSelf => (Recipient, RECIPIENT),
             Self::CompleteSetup | Self::SignIn | Self::ChoosePassword | Self::JoinWorkspace | Self::ManageAccount => {
                 (Account, VISITOR)
             }

@@ -154,7 +154,11 @@ fn read(log: &ChainedLog, filter: &Filter, workspace: Id) -> Result<(Vec<Value>,
 pub async fn verify(installation: &Installation, actor: &Actor) -> Result<Vec<LogCheck>> {
     let permit = actor.permit(installation, Action::CheckLogs).await?;
     let mut checks = Vec::new();
-    for (name, log) in [("audit", &installation.audit_log), ("destruction", &installation.destruction_log)] {
+    for (name, log) in [
+        ("audit", &installation.audit_log),
+        ("destruction", &installation.destruction_log),
+        ("consent", &installation.consent_log),
+    ] {
         let log = log.clone();
         let Verified { entries, head, problems, .. } =
             spawn_blocking(move || log.verify()).await.map_err(|_| stopped())??;

@@ -95,7 +95,7 @@ pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joinin
     let rows = new.iter().copied().map(subscription).collect::<Result<Vec<_>>>()?;
     subscription::join(&mut tx, workspace, list.id, &rows, now).await?;
     if !new.is_empty() {
-        let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
+        let evidence = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await?;
         consent::record(&mut tx, &installation.ids, workspace, list.id, &new, evidence, now).await?;
     }
     tx.commit().await?;

@@ -94,13 +94,24 @@ pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> 
     let address = parse_known(installation, permit.workspace, address).await?;
     let mut conn = installation.db.read().await?;
     let contact = find(&mut conn, permit.workspace, &address).await?;
-    let mut stored = serde_json::json!(subject_access::collect(&mut conn, &contact).await?);
-    for flag in field::all(&mut conn, permit.workspace).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
+    let stored = stored_json(installation, &mut conn, permit.workspace, &contact).await?;
+    permit.audit(contact.id).await;
+    Ok(stored)
+}
+
+/// Everything that is stored about a contact, as one JSON object.
+pub(super) async fn stored_json(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    contact: &Contact,
+) -> Result<Value> {
+    let mut stored = serde_json::json!(subject_access::collect(installation, conn, workspace, contact).await?);
+    for flag in field::all(conn, workspace).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
         if let Some(value) = stored["fields"].get_mut(&flag.name) {
             *value = (*value == 1).into();
         }
     }
-    permit.audit(contact.id).await;
     Ok(stored)
 }
 
@@ -117,6 +128,19 @@ pub async fn correct(
 ) -> Result<Corrected> {
     let permit = actor.permit(installation, Action::CorrectContact).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
+    let (contact, address) = correct_found(installation, permit.workspace, &address, correction).await?;
+    let pending = remove_bytes(installation, Urgency::Usual).await;
+    permit.audit(contact).await;
+    Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address })
+}
+
+/// Corrects the data of the contact with this address. Returns its key and its address afterwards.
+pub(super) async fn correct_found(
+    installation: &Installation,
+    workspace: Id,
+    address: &Address,
+    correction: &Correction,
+) -> Result<(Id, Address)> {
     let new = correction.address.as_deref().map(parse).transpose()?;
     if correction.set.is_empty() && new.is_none() {
         return Err(Message::new("contact-correct-nothing").invalid());
@@ -124,9 +148,9 @@ pub async fn correct(
     let mut tx = installation.db.write().await?;
     // Before the rows: an erasure of the new address waits until the contact has it.
     lock_addresses_shared(&mut tx).await?;
-    let contact = find_locked(&mut tx, permit.workspace, &address).await?;
+    let contact = find_locked(&mut tx, workspace, address).await?;
     let mut changed = NewContact { id: contact.id, address: contact.address.clone(), values: contact.values };
-    let fields = field::all_locked(&mut tx, permit.workspace).await?;
+    let fields = field::all_locked(&mut tx, workspace).await?;
     for (name, value) in &correction.set {
         match read_value(&fields, name, value)? {
             Some(value) => drop(changed.values.insert(name.clone(), value)),
@@ -135,12 +159,11 @@ pub async fn correct(
     }
     check_policy(&mut tx, contact.id, &correction.set, &changed.values, installation.clock.now()).await?;
     if let Some(new) = &new {
-        contact::ensure_free(&mut tx, permit.workspace, new, contact.id).await?;
-        ensure_not_erased(installation, &mut tx, permit.workspace, new, contact.id).await?;
+        contact::ensure_free(&mut tx, workspace, new, contact.id).await?;
+        ensure_not_erased(installation, &mut tx, workspace, new, contact.id).await?;
         changed.address = new.clone();
     }
-    let updated =
-        contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await;
+    let updated = contact::update(&mut tx, workspace, std::slice::from_ref(&changed), installation.clock.now()).await;
     match updated {
         // An import has added the address at the same moment.
         Err(Error::Db(error)) if is_unique_violation(&error) => {
@@ -155,11 +178,9 @@ pub async fn correct(
         hard_bounce::lift(&mut tx, contact.id).await?;
     }
     // A later erasure searches files for the new address alone.
-    correction_log::record(installation, &mut tx, permit.workspace, old).await?;
+    correction_log::record(installation, &mut tx, workspace, old).await?;
     tx.commit().await?;
-    let pending = remove_bytes(installation, Urgency::Usual).await;
-    permit.audit(contact.id).await;
-    Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address: changed.address })
+    Ok((contact.id, changed.address))
 }
 
 /// Refuses values of fields that no purpose of the contact's lists names, and the date of birth of somebody too young.
@@ -278,13 +299,13 @@ async fn parse_known(installation: &Installation, workspace: Id, text: &str) -> 
     }
 }
 
-fn parse(text: &str) -> Result<Address> {
+pub(super) fn parse(text: &str) -> Result<Address> {
     Address::parse(text).map_err(|fault| {
         Message::new("trace-address").with_message("why", Message::new(fault.key())).invalid_field("address")
     })
 }
 
-async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Contact> {
+pub(super) async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Contact> {
     let found = contact::find(conn, workspace, address).await?;
     found.ok_or_else(|| Message::new("contact-unknown").with("address", address).not_found())
 }

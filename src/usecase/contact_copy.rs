@@ -10,13 +10,12 @@ use serde_json::Value;
 
 use super::{Action, Actor, contact};
 use crate::audience::people_file;
-use crate::infra::atomic_file;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::private_file;
 
 /// The tables of a copy: the name in the JSON object and of its CSV file.
-const TABLES: [&str; 4] = ["subscriptions", "consents", "deliveries", "events"];
+const TABLES: [&str; 6] = ["subscriptions", "consents", "deliveries", "events", "waiting", "requests"];
 
 /// A copy that was written.
 #[derive(Debug, Serialize)]
@@ -40,31 +39,46 @@ pub async fn write(installation: &Installation, actor: &Actor, address: &str, fo
     if fs::read_dir(folder).map_err(Error::io(folder.display()))?.next().is_some() {
         return Err(Message::new("contact-copy-occupied").with("folder", folder.display()).conflict());
     }
-    let json = serde_json::to_string_pretty(&stored).map_err(|error| Error::io("data.json")(error.into()))?;
-    atomic_file::replace(&folder.join("data.json"), &format!("{json}\n"))?;
-    let mut files = vec!["data.json".to_owned()];
-    let mut contact = vec![("address".to_owned(), stored["address"].clone())];
-    for key in ["created_at", "updated_at"] {
-        contact.push((key.to_owned(), stored[key].clone()));
-    }
-    for (key, value) in stored["bounce"].as_object().into_iter().flatten() {
-        contact.push((format!("bounce_{key}"), value.clone()));
-    }
-    contact
-        .extend(stored["fields"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-    write_table(&folder.join("contact.csv"), &[Value::Object(contact.into_iter().collect())])?;
-    files.push("contact.csv".to_owned());
-    for table in TABLES {
-        let rows = stored[table].as_array().map(Vec::as_slice).unwrap_or_default();
-        let file = format!("{table}.csv");
-        write_table(&folder.join(&file), rows)?;
-        files.push(file);
+    let mut files = Vec::new();
+    for (name, bytes) in self::files(&stored)? {
+        let path = folder.join(&name);
+        let write = || -> std::io::Result<()> {
+            private_file::options().write(true).create_new(true).open(&path)?.write_all(&bytes)
+        };
+        write().map_err(Error::io(path.display()))?;
+        files.push(name);
     }
     Ok(Copied { folder: folder.display().to_string(), files })
 }
 
-/// Writes rows as CSV with a byte order mark, which spreadsheets need; no cell is taken for a formula.
-fn write_table(path: &Path, rows: &[Value]) -> Result<()> {
+/// The files of a copy, by name: what is stored about a contact as JSON, and a table in CSV for each kind of rows.
+///
+/// # Errors
+/// Internal when a value cannot be written.
+pub fn files(stored: &Value) -> Result<Vec<(String, Vec<u8>)>> {
+    let json = serde_json::to_string_pretty(stored).map_err(|error| Error::io("data.json")(error.into()))?;
+    let mut files = vec![("data.json".to_owned(), format!("{json}\n").into_bytes())];
+    let mut contact = vec![("address".to_owned(), stored["address"].clone())];
+    for key in ["created_at", "updated_at"] {
+        contact.push((key.to_owned(), stored[key].clone()));
+    }
+    for part in ["bounce", "preferences"] {
+        for (key, value) in stored[part].as_object().into_iter().flatten() {
+            contact.push((format!("{part}_{key}"), value.clone()));
+        }
+    }
+    contact
+        .extend(stored["fields"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+    files.push(("contact.csv".to_owned(), table(&[Value::Object(contact.into_iter().collect())])?));
+    for name in TABLES {
+        let rows = stored[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        files.push((format!("{name}.csv"), table(rows)?));
+    }
+    Ok(files)
+}
+
+/// Rows as CSV with a byte order mark, which spreadsheets need; no cell is taken for a formula.
+fn table(rows: &[Value]) -> Result<Vec<u8>> {
     let mut columns: Vec<&String> = Vec::new();
     for key in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
         if !columns.contains(&key) {
@@ -79,15 +93,16 @@ fn write_table(path: &Path, rows: &[Value]) -> Result<()> {
         };
         if value.is_string() && people_file::needs_apostrophe(&text) { format!("'{text}") } else { text }
     };
-    let write = || -> std::io::Result<()> {
-        let mut file = private_file::options().write(true).create_new(true).open(path)?;
-        file.write_all("\u{feff}".as_bytes())?;
-        let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
+    let write = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = "\u{feff}".as_bytes().to_vec();
+        let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut bytes);
         table.write_record(columns.iter().map(|name| name.as_bytes()))?;
         for row in rows {
             table.write_record(columns.iter().map(|name| cell(&row[name.as_str()])))?;
         }
-        table.flush()
+        table.flush()?;
+        drop(table);
+        Ok(bytes)
     };
-    write().map_err(Error::io(path.display()))
+    write().map_err(Error::io("table"))
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{Action, Actor};
 use crate::audience::address::Address;
-use crate::audience::consent::{self, Basis, Evidence};
+use crate::audience::consent::ledger::{self, NewReceipt};
+use crate::audience::consent::{self, Basis, Evidence, Kind};
 use crate::audience::contact::{self, Contact, NewContact, Order, Values};
 use crate::audience::list_rule::{self, ListRule};
 use crate::audience::subscription::{self, NewSubscription, State, Subscription};
@@ -236,8 +237,11 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
     };
     let joining = NewSubscription { id: installation.ids.next()?, contact: id, state: State::Confirmed };
     subscription::join(&mut tx, workspace, list.id, &[joining], now).await?;
-    let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
-    consent::record(&mut tx, &installation.ids, workspace, list.id, &[id], evidence, now).await?;
+    let (purpose, kind) = (consent::MAILING, Kind::Given);
+    let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
+    let edition = edition.as_str();
+    let receipt = NewReceipt { workspace, contact: id, list: list.id, purpose, kind, edition, evidence: &evidence };
+    ledger::append(&mut tx, installation, &receipt, now).await?;
     tx.commit().await?;
     permit.audit(id).await;
     Ok(Added { new, list: list.name })

@@ -17,7 +17,7 @@ pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<
     let mut conn = installation.db.read().await?;
     let found = contact::get_of_workspace(&mut conn, permit.workspace, id).await?;
     let found = found.ok_or_else(|| Message::new("desk-person-gone").not_found())?;
-    let data = subject_access::collect(&mut conn, &found).await?;
+    let data = subject_access::collect(installation, &mut conn, permit.workspace, &found).await?;
     permit.audit(id).await;
     Ok(data)
 }

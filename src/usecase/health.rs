@@ -14,7 +14,9 @@ use crate::infra::installation::Installation;
 use crate::mailer::machine::{self, Machine};
 use crate::privacy::physical_erasure::{self, Due};
 use crate::privacy::request_journal::RequestJournal;
+use crate::privacy::subject_request;
 use crate::report::stats::{self, Stats};
+use crate::usecase::request;
 
 /// How long the database and the disk may take to answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,6 +38,8 @@ pub struct HealthSnapshot {
     pub stats: Option<Stats>,
     /// Lines that are set aside: of opens and clicks, and of requests.
     pub set_aside: (u64, u64),
+    /// Requests of people that are due within three days, and those of them that are late.
+    pub requests_due: (i64, i64),
     /// The machines that sending waits for after an older copy of the database was put back.
     pub awaited: Vec<Machine>,
     /// Bytes of erased contacts that are still in the files of the database, and until when (PostgreSQL).
@@ -78,7 +82,9 @@ impl HealthSnapshot {
             let stats = stats::read(&mut conn, installation).await?;
             let awaited = machine::list_awaited(&mut conn).await?;
             let erasure = physical_erasure::due(installation).await?;
-            Ok::<_, Error>((stats, ((events, requests), awaited, erasure)))
+            let now = installation.clock.now();
+            let due = subject_request::count_due(&mut conn, now + request::REMINDER, now).await?;
+            Ok::<_, Error>((stats, ((events, requests), awaited, erasure, due)))
         };
         let (journal, recorder, data) = (journal.clone(), recorder.clone(), installation.config.data.clone());
         let reading_disk = spawn_blocking(move || DiskStatus {
@@ -89,11 +95,12 @@ impl HealthSnapshot {
         });
         let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
         let (stats, others) = stats.ok().and_then(Result::ok).unzip();
-        let (set_aside, awaited, erasure) = others.unwrap_or_default();
+        let (set_aside, awaited, erasure, requests_due) = others.unwrap_or_default();
         Self {
             taken_at: Instant::now(),
             stats,
             set_aside,
+            requests_due,
             awaited,
             erasure,
             wal: installation.db.wal_state().length,
@@ -154,6 +161,10 @@ impl HealthSnapshot {
         }
         if events > 0 {
             add(false, Message::new("health-events-set-aside").with("count", events));
+        }
+        let (due, late) = self.requests_due;
+        if due > 0 {
+            add(false, Message::new("health-people-waiting").with("count", due).with("late", late));
         }
         if self.wal > WAL_LONG {
             add(false, Message::new("health-wal-long").with("mib", self.wal / MIB));

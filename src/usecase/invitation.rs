@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Actor};
 use crate::audience::address::Address;
-use crate::audience::consent::{self, Basis, Evidence};
+use crate::audience::consent::ledger::{self, NewReceipt};
+use crate::audience::consent::{self, Basis, Evidence, Kind};
 use crate::audience::contact::{self, NewContact, Values};
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
@@ -178,8 +179,11 @@ pub async fn accept(
         proof: "the owner of the address followed the link that was sent to it, and pressed the button".to_owned(),
         given_at: now,
     };
-    let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
-    consent::record(&mut tx, &installation.ids, workspace, list.id, &[id], evidence, now).await?;
+    let (purpose, kind) = (consent::MAILING, Kind::Given);
+    let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
+    let edition = edition.as_str();
+    let new = NewReceipt { workspace, contact: id, list: list.id, purpose, kind, edition, evidence: &evidence };
+    ledger::append(&mut tx, installation, &new, now).await?;
     tx.commit().await?;
     permit.audit(id).await;
     Ok(Some(invitation))

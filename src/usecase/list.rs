@@ -44,6 +44,8 @@ pub struct ListRow {
     pub list: String,
     /// True when it was closed.
     pub closed: bool,
+    /// True when subscribers of other lists may join it on their preferences page.
+    pub public: bool,
     /// Confirmed subscriptions.
     pub confirmed: i64,
     /// Subscriptions that wait for their confirmation.
@@ -70,6 +72,15 @@ pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Resu
     Ok(Added { list: added.name })
 }
 
+/// A list that may be joined on preferences pages, or no longer.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    /// Its name.
+    pub list: String,
+    /// True when it may be joined.
+    pub public: bool,
+}
+
 /// A list that was renamed.
 #[derive(Debug, Serialize)]
 pub struct Renamed {
@@ -92,6 +103,17 @@ pub async fn rename(installation: &Installation, actor: &Actor, name: &str, new:
     policy::rules::sync(installation, permit.workspace).await?;
     permit.audit(renamed.id).await;
     Ok(Renamed { before: name.to_owned(), list: renamed.name, segments })
+}
+
+/// Says whether subscribers of other lists of the workspace may join the list on their preferences page.
+pub async fn set_public(installation: &Installation, actor: &Actor, name: &str, public: bool) -> Result<Published> {
+    let permit = actor.permit(installation, Action::RenameList).await?;
+    let mut tx = installation.db.write().await?;
+    let list = list::need(&mut tx, permit.workspace, name).await?;
+    list::set_public(&mut tx, list.id, public).await?;
+    tx.commit().await?;
+    permit.audit(list.id).await;
+    Ok(Published { list: list.name, public })
 }
 
 /// Number of people whom closing a list would unsubscribe and erase; 0 for one whose closing was interrupted.
@@ -161,6 +183,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
         lists.push(ListRow {
             id: list.id,
             closed: list.closed,
+            public: list.public,
             confirmed: number(State::Confirmed),
             pending: number(State::Pending),
             bounced: number(State::Bounced),

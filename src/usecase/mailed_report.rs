@@ -140,7 +140,7 @@ async fn send(installation: &Installation, report: &MailedReport) -> Result<()> 
 }
 
 /// The sender of the newest campaign that has one: reports come from an address that the relay takes.
-async fn newest_sender(conn: &mut Conn, workspace: Id) -> Result<Sender> {
+pub(super) async fn newest_sender(conn: &mut Conn, workspace: Id) -> Result<Sender> {
     let mut campaigns = model::list(conn, workspace).await?;
     campaigns.sort_by_key(|campaign| std::cmp::Reverse(campaign.id));
     for campaign in campaigns.iter().take(20) {

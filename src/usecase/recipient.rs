@@ -2,7 +2,6 @@
 //! erased.
 
 use super::{Action, Actor};
-use crate::audience::field::{self, Field};
 use crate::audience::{contact, list};
 use crate::campaign::composer_cache::ComposerCache;
 use crate::campaign::{delivery, launch};
@@ -32,8 +31,8 @@ pub struct Requested {
 pub struct StoredData {
     /// The data.
     pub data: SubjectData,
-    /// The declared fields of the workspace.
-    pub fields: Vec<Field>,
+    /// The workspace.
+    pub workspace: Id,
     /// A delivery whose tokens lead to the recipient: the given one or, when that was deleted with its list, the latest.
     pub delivery: Option<DeliveryRef>,
 }
@@ -92,8 +91,8 @@ pub async fn stored_data(
     let Some(found) = contact::get(&mut conn, contact).await? else { return Ok(None) };
     let workspace = workspace_of(&mut conn, contact).await?;
     let stored = StoredData {
-        data: subject_access::collect(&mut conn, &found).await?,
-        fields: field::all(&mut conn, workspace).await?,
+        data: subject_access::collect(installation, &mut conn, workspace, &found).await?,
+        workspace,
         delivery: match delivery::contact_of(&mut conn, delivery.delivery).await? {
             Some(_) => Some(delivery),
             None => latest_delivery(&mut conn, contact).await?,
@@ -133,7 +132,7 @@ pub async fn view_message(
     Ok(html)
 }
 
-async fn workspace_of(conn: &mut Conn, contact: Id) -> Result<Id> {
+pub(super) async fn workspace_of(conn: &mut Conn, contact: Id) -> Result<Id> {
     let row = Query::new("select workspace_id from contact where id = :contact")
         .bind("contact", contact)
         .fetch_optional(conn)

@@ -51,7 +51,7 @@ impl Limits {
     pub fn public() -> Self {
         let files = open_files::limit();
         let total = (files / 2).clamp(32, 8_192);
-        Self::with_caps(Caps { total, per_peer: total / 4, limit_loopback: false })
+        Self { tells_peer: true, ..Self::with_caps(Caps { total, per_peer: total / 4, limit_loopback: false }) }
     }
 
     /// Limits of the desk and of the metrics listener.

@@ -22,7 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::entering::{self, gate};
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
-use super::public::{invitation, picture, preferences, track, unsubscribe, view};
+use super::public::{invitation, picture, preference_center, preferences, prove, sign_up, track, unsubscribe, view};
 use super::refusal::Refusal;
 use super::state::WebState;
 use super::{asset, desk, health};
@@ -53,7 +53,15 @@ pub fn public(state: WebState) -> Router {
         .route("/u/{token}/", unsubscribe())
         .route("/p/{token}", preferences())
         .route("/p/{token}/", preferences())
+        .route(
+            "/preferences",
+            get(preference_center::ask_link).post(preference_center::send_link).layer(CsrfLayer::new()),
+        )
+        .route("/r/{token}", get(prove::ask).post(prove::prove))
+        .route("/h/{token}", get(preference_center::ask_hand_over).post(preference_center::hand_over))
         .route("/i/{token}", get(invitation::ask).post(invitation::accept))
+        .route("/f/{id}", get(sign_up::read).post(sign_up::submit))
+        .route("/f/confirm/{token}", get(sign_up::ask).post(sign_up::confirm))
         .route("/m/{path}", get(picture::read))
         .route("/v/{token}", get(view::read))
         .route("/v/{token}/", get(view::read))

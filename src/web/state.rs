@@ -19,11 +19,13 @@ use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::infra::panic;
 use crate::privacy::request_journal::RequestJournal;
-use crate::usecase::web_cache;
+use crate::usecase::{link_mail, request_reminder, web_cache};
 
 /// How often pending requests are executed, and how many times between two refreshes of the caches.
 const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
 const REPLAYS_PER_REFRESH: u32 = 5;
+/// Ticks of the same clock between two looks for links that have expired.
+const TICKS_PER_EXPIRY: u32 = 3_600;
 
 /// The state of a web role. Cheap to clone.
 #[derive(Clone)]
@@ -112,11 +114,29 @@ impl WebState {
         for count in 1_u32.. {
             ticks.tick().await;
             self.replay_requests().await;
+            self.send_links(count).await;
             if count % REPLAYS_PER_REFRESH == 0
                 && let Err(error) = panic::catch_async(self.refresh()).await.flatten()
             {
                 tracing::warn!(error = error.message().key, "settings and campaigns could not be refreshed");
             }
+        }
+    }
+
+    /// Sends messages with links that were asked for; once an hour, and at the beginning, deletes those that have expired.
+    async fn send_links(&self, count: u32) {
+        if count % TICKS_PER_EXPIRY == 1
+            && let Err(error) = panic::catch_async(link_mail::expire(&self.installation)).await.flatten()
+        {
+            tracing::warn!(error = error.message().key, "links that have expired could not be deleted");
+        }
+        if count % TICKS_PER_EXPIRY == 2
+            && let Err(error) = panic::catch_async(request_reminder::remind(&self.installation)).await.flatten()
+        {
+            tracing::warn!(error = error.message().key, "owners could not be reminded of requests");
+        }
+        if let Err(error) = panic::catch_async(link_mail::send_due(&self.installation)).await.flatten() {
+            tracing::warn!(error = error.message().key, "messages with links could not be sent");
         }
     }
 

@@ -75,7 +75,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
             given_at: NOW,
         };
         let proof =
-            consent::ensure_evidence(&mut tx, &installation.ids, fixture.workspace.id, &proof).await.expect("evidence");
+            consent::ensure_evidence(&mut tx, installation, fixture.workspace.id, &proof).await.expect("evidence");
         consent::record(&mut tx, &installation.ids, fixture.workspace.id, list.id, &ids, proof, NOW)
             .await
             .expect("recorded");

@@ -38,7 +38,11 @@ both!(erasure_empties_every_table_with_a_contact_column, |fixture| {
     let person = canary::person(fixture, &list, "anna@example.org").await;
     let mut with_people = tables(fixture).await;
     with_people.retain(|_, columns| columns.iter().any(|(name, _)| name == "contact_id"));
-    assert_eq!(with_people.len(), 5, "delivery, event, consent, hard_bounce, subscription: {with_people:?}");
+    assert_eq!(
+        with_people.len(),
+        7,
+        "delivery, event, consent, hard_bounce, preference, subject_request, subscription: {with_people:?}"
+    );
     for (table, columns) in &with_people {
         assert!(PERSONAL_TABLES.contains(&table.as_str()), "{table} is not rewritten after an erasure");
         let mut sql = Sql::new("insert into ");
@@ -52,6 +56,7 @@ both!(erasure_empties_every_table_with_a_contact_column, |fixture| {
                 ("kind", _) => drop(sql.bind("open".to_owned())),
                 (_, "integer") => drop(sql.bind(7)),
                 (_, "bigint") => drop(sql.bind(7_i64)),
+                (_, "bytea") => drop(sql.bind(vec![7_u8; 32])),
                 (_, "text") => drop(sql.bind("planted".to_owned())),
                 other => panic!("{table}: {other:?}"),
             }

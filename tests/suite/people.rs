@@ -34,9 +34,8 @@ both!(a_contact_joins_with_a_receipt_and_is_deleted_completely, |fixture| {
         NewSubscription { id: installation.ids.next().expect("an id"), contact: person.id, state: State::Confirmed };
     for _ in 0..2 {
         subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
-        let proof = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence("form 17"))
-            .await
-            .expect("evidence");
+        let proof =
+            consent::ensure_evidence(&mut tx, installation, workspace, &evidence("form 17")).await.expect("evidence");
         consent::record(&mut tx, &installation.ids, workspace, list.id, &[person.id], proof, NOW)
             .await
             .expect("recorded");

@@ -16,5 +16,7 @@ mod invitation;
 mod listener;
 mod outage;
 mod pages;
+mod preference_center;
+pub mod sign_up;
 mod tracking;
 mod unsubscribe;

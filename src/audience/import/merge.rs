@@ -240,7 +240,7 @@ async fn execute(
         }
     }
     if !plan.joining.is_empty() {
-        let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
+        let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
         subscription::join(tx, *workspace, list.id, &plan.joining, now).await?;
         consent::record(tx, &installation.ids, *workspace, list.id, &joining, evidence, now).await?;
     }
@@ -258,7 +258,7 @@ async fn insert_new(
     let Destination { workspace, list, evidence, .. } = destination;
     let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
     remember(tx, destination, ids, now).await?;
-    let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
+    let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
     subscription::insert_new(tx, list.id, ids, now).await?;
     consent::insert_new(tx, list.id, ids, evidence, now).await
@@ -291,7 +291,7 @@ async fn copy_in_new(
     let mut copy = copy.begin().await?;
     let evidence = match known_evidence {
         Some(evidence) => evidence,
-        None => consent::copy_in_evidence(&mut copy, &installation.ids, *workspace, evidence).await?,
+        None => consent::copy_in_evidence(&mut copy, installation, *workspace, evidence).await?,
     };
     contact::copy_in(&mut copy, ids, &indexed, contacts, now).await?;
     subscription::copy_in(&mut copy, list.id, ids, now).await?;

@@ -40,6 +40,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (59, "import ranges", include_str!("../../../migrations/0059_import_range.sql")),
     (60, "mailed reports", include_str!("../../../migrations/0060_mailed_report.sql")),
     (61, "policy", include_str!("../../../migrations/0061_policy.sql")),
+    (65, "consent receipts", include_str!("../../../migrations/0065_consent_receipt.sql")),
+    (66, "forms", include_str!("../../../migrations/0066_form.sql")),
+    (67, "preferences", include_str!("../../../migrations/0067_preference.sql")),
+    (68, "requests of people", include_str!("../../../migrations/0068_subject_request.sql")),
     (69, "retention", include_str!("../../../migrations/0069_retention.sql")),
 ];
 

@@ -29,6 +29,8 @@ const TABLE: &str = "
     rename_list OOM----
     close_list OO-----
     list_lists OOMAAS-
+    change_forms OOM----
+    list_forms OOMAAS-
     import_contacts OOM----
     suppress_contacts OOM----
     undo_import OOM----
@@ -39,6 +41,10 @@ const TABLE: &str = "
     restrict_contact OOM----
     unrestrict_contact OOM----
     unsuppress_contact OOM----
+    withdraw_consent OOM----
+    prove_consent OOM-AS-
+    list_requests OOM-AS-
+    manage_requests OOM----
     erase_contact OOM----
     invite_contact OOM----
     save_segment OOM----
@@ -77,6 +83,8 @@ const TABLE: &str = "
     read_captured_message O------
     unsubscribe ------R
     erase_self ------R
+    sign_up ------R
+    change_self ------R
     accept_invitation ------R
     read_self ------R
     list_team OO-----

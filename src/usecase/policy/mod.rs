@@ -188,3 +188,14 @@ pub async fn files(installation: &Installation, actor: &Actor) -> Result<BTreeMa
     permit.skip_audit();
     Ok(newest.map(|newest| newest.files).unwrap_or_default())
 }
+
+/// The number of the edition in force at a moment, for receipts; empty without a policy.
+pub(super) async fn edition_in_force(
+    conn: &mut crate::infra::db::Conn,
+    workspace: crate::infra::id::Id,
+    now: crate::infra::clock::Millis,
+) -> Result<String> {
+    let policy = policy::current(conn, workspace).await?;
+    let edition = policy.as_ref().and_then(|policy| policy.edition_at(now));
+    Ok(edition.map_or_else(String::new, |edition| edition.number.to_string()))
+}

@@ -117,6 +117,18 @@ pub async fn rename(
     }
 }
 
+/// `POST /lists/{id}/publish`: lets subscribers of other lists join it on their preferences page, or no longer.
+pub async fn publish(
+    State(state): State<Arc<DeskState>>,
+    visit: Visit,
+    Key(id): Key,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let row = find(&state, &visit, id).await?;
+    list::set_public(&state.installation, &visit.actor, &row.list, form.is("public", "1")).await?;
+    Ok(visit.go(&format!("lists/{id}"), "saved"))
+}
+
 /// `POST /lists/{id}/close`: closes the list once the number of its people was typed.
 pub async fn close(
     State(state): State<Arc<DeskState>>,

@@ -9,7 +9,9 @@ use axum::response::Response;
 use super::visit::{Key, Visit};
 use super::{DeskState, Progress};
 use crate::usecase::Action;
+use crate::usecase::consent::{self, Proof};
 use crate::usecase::privacy_overview::{self, PrivacyOverview};
+use crate::usecase::request;
 use crate::usecase::trace_search::{self, Searched};
 use crate::web::form::Form;
 use crate::web::refusal::Refusal;
@@ -20,9 +22,13 @@ struct PrivacyPage {
     visit: Visit,
     title: String,
     overview: PrivacyOverview,
+    /// Open requests of people, and those that are due soon.
+    requests: (usize, usize),
     /// The reasons with their names and counts.
     reasons: Vec<(String, i64)>,
     form: Form,
+    /// The address as typed, with what was sealed.
+    proof: Option<(String, Proof)>,
     working: Option<Progress>,
     found: Option<FoundView>,
 }
@@ -76,6 +82,22 @@ pub async fn search(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form
     Ok(visit.go(&format!("privacy/search/{id}"), ""))
 }
 
+/// `POST /privacy/consent`: what an erased address had consented to. It is posted, so that the address stands in no URL.
+pub async fn prove(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
+    match consent::prove(&desk.installation, &visit.actor, form.value("consent-address")).await {
+        Ok(proof) => {
+            let address = form.value("consent-address").trim().to_owned();
+            let page = PrivacyPage { proof: Some((address, proof)), ..page(&desk, visit, form).await? };
+            Ok(page.visit.show(&page))
+        }
+        Err(error) => {
+            let form = form.refused_at(visit.frame.lang, "consent-address", error)?;
+            let page = page(&desk, visit, form).await?;
+            Ok(page.visit.refuse(&page))
+        }
+    }
+}
+
 /// `GET /privacy/search/{id}`: how far a search is, or what it found. The result is forgotten when the program ends.
 pub async fn found(State(desk): State<Arc<DeskState>>, visit: Visit, Key(id): Key) -> Result<Response, Refusal> {
     let job = desk.searches.find(id).ok_or_else(Refusal::unknown)?;
@@ -103,7 +125,9 @@ async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<PrivacyPage,
         title: visit.tr("desk-privacy"),
         reasons: overview.kept_out.iter().map(|(reason, count)| (name(reason), *count)).collect(),
         overview,
+        requests: request::count_open(&desk.installation, &visit.actor).await?,
         form,
+        proof: None,
         working: None,
         found: None,
         visit,

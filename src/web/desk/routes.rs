@@ -8,9 +8,9 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    audit, calendar, campaign, campaigns, chosen, compare, destruction, draft, exports, fields, growth, help, home,
-    import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays, retention,
-    segment, segments, sender, series, team, users,
+    audit, calendar, campaign, campaigns, chosen, compare, destruction, draft, exports, fields, forms, growth, help,
+    home, import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays,
+    requests, retention, segment, segments, sender, series, team, users,
 };
 use super::{clicks, gallery, link_check, media, revisions};
 use crate::usecase::Action;
@@ -62,7 +62,15 @@ pub fn all() -> Vec<Route> {
         route("/lists/{id}/growth.csv", A::ListLists, get(growth::file)),
         route("/lists/{id}/growth.json", A::ListLists, get(growth::file)),
         route("/lists/{id}/rename", A::RenameList, post(lists::rename)),
+        route("/lists/{id}/publish", A::RenameList, post(lists::publish)),
         route("/lists/{id}/close", A::CloseList, post(lists::close)),
+        route("/forms", A::ListForms, get(forms::list)),
+        route("/forms.json", A::ListForms, get(forms::list)),
+        route("/forms.csv", A::ListForms, get(forms::list)),
+        route("/forms/add", A::ChangeForms, post(forms::add)),
+        route("/forms/{id}", A::ListForms, get(forms::read)),
+        route("/forms/{id}/change", A::ChangeForms, post(forms::change)),
+        route("/forms/{id}/remove", A::ChangeForms, post(forms::remove)),
         route("/segments", A::ListSegments, get(segments::list)),
         route("/segments.json", A::ListSegments, get(segments::list)),
         route("/segments.csv", A::ListSegments, get(segments::list)),
@@ -118,8 +126,17 @@ pub fn all() -> Vec<Route> {
         route("/privacy/destruction/{month}", A::ReadDestructionLog, get(destruction::act)),
         route("/privacy/destruction/{month}/log.csv", A::ReadDestructionLog, get(destruction::log)),
         route("/privacy/audit", A::ReadAuditLog, get(audit::list)),
+        route("/privacy/consent", A::ProveConsent, post(privacy::prove)),
         route("/privacy/search", A::SearchTraces, post(privacy::search)),
         route("/privacy/search/{id}", A::SearchTraces, get(privacy::found)),
+        route("/requests", A::ListRequests, get(requests::list)),
+        route("/requests.json", A::ListRequests, get(requests::list)),
+        route("/requests.csv", A::ListRequests, get(requests::list)),
+        route("/requests/add", A::ManageRequests, post(requests::add)),
+        route("/requests/{id}", A::ListRequests, get(requests::read)),
+        route("/requests/{id}/check", A::ManageRequests, post(requests::check)),
+        route("/requests/{id}/extend", A::ManageRequests, post(requests::extend)),
+        route("/requests/{id}/close", A::ManageRequests, post(requests::close)),
         route("/help", A::ReadOverview, get(help::search)),
         route("/help/{page}", A::ReadOverview, get(help::read)),
         route("/exports", A::Export, get(exports::ask)),

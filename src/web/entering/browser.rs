@@ -64,7 +64,7 @@ where
 
 /// The network address of the client. A proxy on this machine adds the address that it saw to the end of `X-Forwarded-For`;
 /// what others write there is not believed. Unknown for a client on this machine.
-fn address(headers: &HeaderMap, peer: Option<PeerAddress>) -> Option<IpAddr> {
+pub(in crate::web) fn address(headers: &HeaderMap, peer: Option<PeerAddress>) -> Option<IpAddr> {
     let peer = peer?.0.to_canonical();
     if !peer.is_loopback() {
         return Some(peer);

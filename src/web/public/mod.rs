@@ -4,7 +4,10 @@
 pub mod campaign_cache;
 pub mod invitation;
 pub mod picture;
+pub mod preference_center;
 pub mod preferences;
+pub mod prove;
+pub mod sign_up;
 pub mod state;
 pub mod stored_data;
 pub mod track;

@@ -94,6 +94,11 @@ impl RecipientState {
         }
     }
 
+    /// Lets the bytes of what was erased be removed.
+    pub fn notify_erased(&self) {
+        self.erased.notify_one();
+    }
+
     /// Executes or records a request. It runs to its end even when the client disconnects.
     pub async fn submit(self: &Arc<Self>, delivery: DeliveryRef, request: RecipientRequest) -> Result<Requested> {
         let state = self.clone();

@@ -12,7 +12,6 @@ use crate::feedback::event::EventKind;
 use crate::infra::error::Message;
 use crate::infra::id::Id;
 use crate::privacy::subject_access::{ConsentData, SubjectData};
-use crate::usecase::recipient::StoredData;
 use crate::web::page::{Frame, day, long_date};
 
 /// The data of one recipient.
@@ -43,8 +42,7 @@ pub struct SubscriptionView {
 
 impl StoredDataView {
     /// The text in the language of the page.
-    pub fn new(frame: Frame, stored: &StoredData) -> Self {
-        let data = &stored.data;
+    pub fn new(frame: Frame, declared: &[Field], data: &SubjectData) -> Self {
         let lists = data.subscriptions.iter().map(|subscription| SubscriptionView {
             id: subscription.list_id,
             name: subscription.list.clone(),
@@ -59,7 +57,7 @@ impl StoredDataView {
         Self {
             address: data.address.to_string(),
             since: day(frame.lang, data.created_at),
-            fields: fields(frame, &stored.fields, &data.fields),
+            fields: fields(frame, declared, &data.fields),
             lists: lists.collect(),
             counts: counts(frame, data),
         }
@@ -91,6 +89,11 @@ fn fields(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, Str
     known.chain(undeclared.map(|(name, value)| (label(frame, name), shown(Kind::Text, value)))).collect()
 }
 
+/// Values by the names of their fields, for a page.
+pub(super) fn shown_values(frame: Frame, values: &Values) -> Vec<(String, String)> {
+    fields(frame, &[], values)
+}
+
 /// The usual names of fields, without signs, and what they are called on pages.
 const LABELS: &[(&[&str], &str)] = &[
     (&["firstname", "fname", "givenname", "имя", "name"], "field-first-name"),
@@ -113,7 +116,7 @@ const LABELS: &[(&[&str], &str)] = &[
 ];
 
 /// What a field is called on a page: the label that was set for the reader's language; without one, [`label`].
-fn label_of(frame: Frame, field: &Field) -> String {
+pub(super) fn label_of(frame: Frame, field: &Field) -> String {
     field.labels.get(frame.lang.as_str()).cloned().unwrap_or_else(|| label(frame, &field.name))
 }
 

@@ -187,7 +187,7 @@ both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
     };
 
     let mut tx = installation.db.write().await.expect("a transaction");
-    let key = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
+    let key = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await.expect("known");
     let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
     assert_eq!(erased, Ok(Erased::Contact), "an erasure does not wait for a receipt");
     consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next().expect("an id")], key, NOW)

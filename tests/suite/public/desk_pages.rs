@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::audience::workspace;
 use sendoff::infra::setting::{self, Setting};
+use sendoff::usecase::form::{self, FormInput};
+use sendoff::usecase::request::{self, NewRequest, RequestKind};
 use sendoff::web::desk::routes;
 use sendoff::web::router;
 
@@ -200,12 +202,29 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
     let site = WebFixture::new(fixture).await;
     let other = workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
     assert_ne!(other.id, fixture.workspace.id);
+    let input = FormInput { lists: vec![("Offers".to_owned(), String::new())], ..FormInput::default() };
+    let form = form::add(&fixture.installation, &fixture.actor, "footer", &input).await.expect("a form").row.id;
+    let new = NewRequest {
+        address: "anna@example.org".to_owned(),
+        kind: RequestKind::Access,
+        channel: "post".to_owned(),
+        note: String::new(),
+        checked: None,
+        law: None,
+        received: None,
+    };
+    let request = request::add(&fixture.installation, &fixture.actor, &new).await.expect("a request").row.request;
     // The pages of an upload and of a search have tests of their own, and a segment is needed to be removed.
     let has_test =
         |path: &str| ["/imports", "/privacy/search", "/segments/remove"].iter().any(|one| path.starts_with(one));
     let paths = routes::all().into_iter().filter(|route| !has_test(route.path)).map(|route| {
         let key = if route.path.starts_with("/people") { site.people[0].0 } else { site.campaign };
-        let key = if route.path.starts_with("/lists") { site.news.id } else { key };
+        let key = match route.path {
+            path if path.starts_with("/lists") => site.news.id,
+            path if path.starts_with("/forms") => form,
+            path if path.starts_with("/requests") => request,
+            _ => key,
+        };
         (
             route.path,
             route

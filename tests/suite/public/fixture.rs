@@ -180,7 +180,7 @@ pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
         proof: "export 17".to_owned(),
         given_at: NOW - 2 * DAY,
     };
-    let proof = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("evidence");
+    let proof = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await.expect("evidence");
     consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
     tx.commit().await.expect("committed");
 }

@@ -115,7 +115,7 @@ both!(errors_are_pages_with_a_next_step, |fixture| {
         (Method::POST, "/c/x/0", String::new(), StatusCode::METHOD_NOT_ALLOWED),
         (Method::POST, preferences.as_str(), "x".repeat(200_000), StatusCode::PAYLOAD_TOO_LARGE),
         (Method::POST, preferences.as_str(), "action=dance".to_owned(), StatusCode::BAD_REQUEST),
-        (Method::POST, preferences.as_str(), "action=unsubscribe&list=me".to_owned(), StatusCode::UNPROCESSABLE_ENTITY),
+        (Method::POST, preferences.as_str(), "action=unsubscribe&list=me".to_owned(), StatusCode::BAD_REQUEST),
     ] {
         let headers = [form, ("accept-language", "ru-RU,ru;q=0.9")];
         let reply = site.send(method, path, &headers, Body::from(body)).await;

@@ -1,0 +1,92 @@
+# Requests of people about their data.
+request-day = “{ $day }” is no day up to today. Write it as 2026-12-01.
+request-unknown = There is no request { $id }. See: sendoff request ls
+request-closed = Request { $id } is closed.
+request-erased = The person of this request is erased; nothing that names them is kept.
+request-no-contact = The person of this request is no contact, so there is no address on file to send a link to. Note how you checked who asks.
+request-many = You have ten open requests already. Wait for an answer, or write to the sender.
+request-extend-reason = Give the reason for the extension; the person is told.
+request-extended = Request { $id } was extended already, or its due date is past.
+request-identity = Nobody has checked that request { $id } comes from the person whose data it asks for, so no data may be given: check it (request check), or refuse it.
+request-refuse-reason = Give the reason for the refusal; the person is told.
+request-outcome = Say whether the request was answered or refused.
+request-none = There is no request.
+request-line-open = { $id } { $kind }: due { $due }, { $address }, identity: { $identity }
+request-line-overdue = { $id } { $kind }: LATE since { $due }, { $address }, identity: { $identity }
+request-line-closed = { $id } { $kind }: { $state }, { $address }
+request-note = Asked: { $text }
+request-checked = Identity: { $text }
+request-extension = Extended: { $text }
+request-answer = Outcome: { $text }
+request-link-sent = A link went to { $address }. Its button proves who asks.
+request-mail-subject = Did you ask { $sender } about your data?
+request-mail-text = { $sender } has got a request about the data of this address. To show that it comes from you, follow this link and press the button:
+    { $url }
+    The link is valid for { $days } days. If the request is not yours, do nothing: then nothing is given away.
+request-reminder-subject = Request { $id } is due soon
+request-reminder-text = A person's request about their data ({ $kind }, number { $id }) must be answered by { $day }.
+    Its page is in the desk, under Privacy, Requests. { $desk }
+request-made = Your request is recorded. It will be answered by { $day }.
+request-title = Write to us about your data
+request-what = Use this for whatever the buttons on this page do not do. You get an answer within the time that the law sets.
+request-about = What is it about?
+request-words = In your words
+request-button = Send the request
+request-kind-access = Access: what is stored and why
+request-kind-copy = A copy of the data
+request-kind-correction = Correction, also of the address
+request-kind-objection = Objection to a use
+request-kind-erasure = Erasure
+request-kind-restriction = Restriction: keep and do not use
+request-kind-portability = Hand-over to another organisation
+request-kind-withdrawal = Withdrawal of a consent
+request-kind-complaint = Complaint
+request-state-open = open
+request-state-done = answered
+request-state-refused = refused
+request-identity-unknown = not checked
+request-identity-link = link to the address
+request-identity-noted = checked by hand
+prove-title = Is this request yours?
+prove-text = The sender has got a request about the data of your address. Press the button if it comes from you.
+prove-button = Yes, it is mine
+proved-title = Thank you
+proved-text = The sender now knows that the request is yours.
+prove-used = The link was used already, or its seven days are over.
+health-people-waiting = { $count ->
+    [one] { $count } request of a person is
+   *[other] { $count } requests of people are
+} due within three days, { $late } of them late. See: sendoff request ls
+
+desk-requests = Requests
+desk-requests-what = What people ask about their data, with the date by which the law wants an answer. Once a person is erased, nothing that names them is left here.
+desk-no-requests = Nobody has asked for anything.
+desk-requests-open = open:
+desk-requests-soon = due soon:
+desk-request-due = Due
+desk-request-kind = What
+desk-request-identity = Who asks
+desk-request-overdue = late
+desk-request-erased = erased
+desk-request-add = Enter a request
+desk-request-channel = How it came
+desk-request-post = by post
+desk-request-phone = by phone
+desk-request-email = by email
+desk-request-person = in person
+desk-request-law = Law
+desk-request-usual-law = usual
+desk-request-received = Received
+desk-request-note = What was asked
+desk-request-checked = How you checked who asks
+desk-request-checked-what = Without a check no data may be given. You can also send a link to the address on file later.
+desk-request-number = Number
+desk-request-no-contact = no contact
+desk-request-extended = extended
+desk-request-reason = Reason of the extension
+desk-request-outcome = Outcome
+desk-request-check = Check who asks
+desk-request-check-what = Note how you checked it, or let the owner of the address on file prove it by a link.
+desk-request-send-link = Send a link to the address on file
+desk-request-extend = Extend
+desk-request-close = Close the request
