@@ -225,6 +225,19 @@ pub async fn of_address(
     rows.iter().map(|row| Ok((row.cell::<String>(0)?.parse()?, row.cell(1)?, row.cell(2)?))).collect()
 }
 
+/// Number of links of an address in all workspaces.
+pub async fn count_of_address(conn: &mut Conn, keys: &Keyring, address: &Address) -> Result<u64> {
+    let query = Query::new("select count(*) from mailed_link where lookup = :lookup");
+    let row = query.bind("lookup", lookup(keys, &address.canonical())).fetch_optional(conn).await?;
+    row.map_or(Ok(0), |row| Ok(row.cell::<i64>(0)?.unsigned_abs()))
+}
+
+/// Deletes the links of a workspace.
+pub async fn remove_all(conn: &mut Conn, workspace: Id) -> Result<()> {
+    let query = Query::new("delete from mailed_link where workspace_id = :workspace");
+    query.bind("workspace", workspace).execute(conn).await.map(drop)
+}
+
 /// Number of sign-ups that wait for the confirmation of their owners, by form.
 pub async fn count_waiting(conn: &mut Conn, form: Id, now: Millis) -> Result<i64> {
     let query = Query::new("select count(*) from mailed_link where form_id = :form and expires_at > :now");

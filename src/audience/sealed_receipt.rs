@@ -183,6 +183,12 @@ pub async fn expire(conn: &mut Conn, workspace: Id, before: i64) -> Result<u64> 
     query.bind("workspace", workspace).bind("before", before).execute(conn).await
 }
 
+/// Deletes what was sealed in a workspace.
+pub async fn remove_all(conn: &mut Conn, workspace: Id) -> Result<()> {
+    let query = Query::new("delete from sealed_receipt where workspace_id = :workspace");
+    query.bind("workspace", workspace).execute(conn).await.map(drop)
+}
+
 fn parts<'a>(workspace: &'a [u8; 8], canonical: &'a str) -> [&'a [u8]; 3] {
     [b"sealed receipt", workspace, canonical.as_bytes()]
 }

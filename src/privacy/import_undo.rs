@@ -1,9 +1,9 @@
 //! Undo of an import: removes the contacts that it alone brought and to which nothing has happened since, as if they had never
 //! been imported. No tombstone is set: nobody has asked to be kept out.
 
-use super::correction_log;
+use super::{correction_log, subject_request};
 use crate::audience::import::added_range::{self, AddedRange};
-use crate::audience::{consent, contact, subscription};
+use crate::audience::{consent, contact, preference, subscription};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -37,6 +37,8 @@ async fn remove_some(installation: &Installation, range: &AddedRange, after: Id)
     if !mine.is_empty() {
         consent::forget(&mut tx, &mine, None).await?;
         subscription::forget(&mut tx, &mine, None).await?;
+        preference::forget(&mut tx, &mine).await?;
+        subject_request::forget(&mut tx, &mine).await?;
         contact::forget(&mut tx, &mine).await?;
         // The bytes are removed like those of erased people.
         correction_log::record(installation, &mut tx, range.workspace, None).await?;

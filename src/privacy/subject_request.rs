@@ -240,6 +240,23 @@ pub async fn take_unreminded(
     Ok(taken)
 }
 
+/// Number of requests of an address in all workspaces.
+pub async fn count_of_address(conn: &mut Conn, keys: &Keyring, address: &Address) -> Result<u64> {
+    let query = Query::new("select count(*) from subject_request where lookup = :lookup");
+    let row = query.bind("lookup", lookup_of(keys, &address.canonical())).fetch_optional(conn).await?;
+    row.map_or(Ok(0), |row| Ok(row.cell::<i64>(0)?.unsigned_abs()))
+}
+
+/// Takes everything that names anybody out of the requests of a workspace.
+pub async fn forget_all(conn: &mut Conn, workspace: Id) -> Result<()> {
+    let query = Query::new(
+        "update subject_request
+            set contact_id = null, lookup = '', content = ''
+          where workspace_id = :workspace",
+    );
+    query.bind("workspace", workspace).execute(conn).await.map(drop)
+}
+
 /// Takes everything that names contacts out of their requests.
 pub async fn forget(conn: &mut Conn, contacts: &[Id]) -> Result<()> {
     let query = Query::new(

@@ -7,10 +7,12 @@ use self::encodings::Form;
 use self::files::SearchedFiles;
 use self::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::audience::address::Address;
+use crate::audience::mailed_link;
 use crate::infra::db::query::Query;
 use crate::infra::db::{Cells, Conn, column_scan};
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
+use crate::privacy::subject_request;
 
 pub mod encodings;
 mod files;
@@ -75,9 +77,26 @@ pub async fn search(
         };
         search_table(&mut conn, &table, &columns, &patterns, &mut report, &mut advance).await?;
     }
+    // Rows that hold the address encrypted are found by its keyed digest.
+    for (place, count) in encrypted_rows(installation, &mut conn, address).await? {
+        if count > 0 {
+            report.add(place, Counts::from([("keyed", count)]));
+        }
+    }
     drop(conn);
     let work = move || files::search(files, &patterns, report, |bytes| progress(in_tables + bytes, total));
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("trace search")(std::io::Error::other(error)))
+}
+
+/// Number of rows that hold the address encrypted, by table and column.
+async fn encrypted_rows(
+    installation: &Installation,
+    conn: &mut Conn,
+    address: &Address,
+) -> Result<[(&'static str, u64); 2]> {
+    let links = mailed_link::count_of_address(conn, &installation.keys, address).await?;
+    let requests = subject_request::count_of_address(conn, &installation.keys, address).await?;
+    Ok([("mailed_link.lookup", links), ("subject_request.lookup", requests)])
 }
 
 /// The encodings of all other contacts whose addresses contain this one.

@@ -21,6 +21,7 @@ use crate::audience::list::{self, List};
 use crate::audience::mailed_link::{self, LinkKind, MailedLink, NewLink};
 use crate::audience::public_limit;
 use crate::audience::subscription::{self, NewSubscription, State};
+use crate::audience::workspace::end;
 use crate::audience::{hard_bounce, list_rule};
 use crate::content::brand::{self, Brand};
 use crate::infra::clock::{DAY, Millis};
@@ -116,13 +117,20 @@ pub struct Confirmation {
 pub async fn open(installation: &Installation, actor: &Actor, id: Id) -> Result<Option<OpenForm>> {
     let permit = actor.permit(installation, Action::SignUp).await?;
     let mut conn = installation.db.read().await?;
-    let Some(form) = form::get(&mut conn, id).await? else { return Ok(None) };
+    let Some(form) = find_form(installation, &mut conn, id).await? else { return Ok(None) };
     let mut fields = field::all(&mut conn, form.workspace).await?;
     fields.retain(|field| form.definition.fields.contains(&field.name));
     let brand = brand::get(&mut conn, form.workspace).await?;
     permit.skip_audit();
     let token = make_token(&installation.keys, form.id, installation.clock.now());
     Ok(Some(OpenForm { form, fields, brand, token }))
+}
+
+/// A form of a workspace that has not ended.
+async fn find_form(installation: &Installation, conn: &mut Conn, id: Id) -> Result<Option<Form>> {
+    let Some(form) = form::get(conn, id).await? else { return Ok(None) };
+    let has_ended = end::is_reached(conn, form.workspace, installation.clock.now()).await?;
+    Ok(Some(form).filter(|_| !has_ended))
 }
 
 /// Takes a sign-up.
@@ -133,7 +141,8 @@ pub async fn submit(installation: &Installation, actor: &Actor, id: Id, posted: 
     let permit = actor.permit(installation, Action::SignUp).await?;
     let (keys, now) = (&installation.keys, installation.clock.now());
     let mut tx = installation.db.write().await?;
-    let form = form::get(&mut tx, id).await?.ok_or_else(|| Message::new("refusal-unknown").not_found())?;
+    let form =
+        find_form(installation, &mut tx, id).await?.ok_or_else(|| Message::new("refusal-unknown").not_found())?;
     let waiting = check(&mut tx, &form, posted, now).await?;
     if !is_token_valid(keys, id, &posted.token, now) {
         return Ok(SignedUp::Again);
@@ -241,7 +250,7 @@ async fn read(
         Some((link, waiting, address))
     });
     match found {
-        Some(found) if form::get(conn, found.0.form).await?.is_some() => Ok(Some(found)),
+        Some(found) if find_form(installation, conn, found.0.form).await?.is_some() => Ok(Some(found)),
         _ => Ok(None),
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Action, Actor};
 use crate::audience::contact;
 use crate::audience::workspace::end::{self, End};
-use crate::audience::{segment, subscription};
+use crate::audience::{mailed_link, sealed_receipt, segment, subscription};
 use crate::backup::register;
 use crate::campaign::lifecycle;
 use crate::campaign::model::{self, State};
@@ -18,7 +18,7 @@ use crate::infra::clock::{DAY, Millis};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::privacy::{destruction, erasure};
+use crate::privacy::{destruction, erasure, subject_request};
 
 /// Days from the end to the erasure, where none are given (promise M3).
 pub const ERASE_AFTER: u32 = 30;
@@ -138,6 +138,9 @@ async fn erase_people(installation: &Installation, workspace: Id) -> Result<()> 
     }
     let mut tx = installation.db.write().await?;
     segment::remove_all(&mut tx, workspace).await?;
+    mailed_link::remove_all(&mut tx, workspace).await?;
+    subject_request::forget_all(&mut tx, workspace).await?;
+    sealed_receipt::remove_all(&mut tx, workspace).await?;
     tx.commit().await
 }
 

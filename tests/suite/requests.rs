@@ -134,6 +134,8 @@ both!(an_erasure_leaves_no_identity_in_a_request, |fixture| {
     let id = add(fixture, &known).await.row.request;
     let unknown = add(fixture, &by_post("unknown@example.org", RequestKind::Erasure, Law::Ru)).await.row.request;
     assert!(!dump(fixture).await.contains("zqnote"), "notes cannot be read in the database");
+    let found = canary::search(fixture, &text).await.traces;
+    assert!(found.iter().any(|trace| trace.place == "subject_request.lookup"), "found by its digest: {found:?}");
     erase(fixture, &text).await;
     erase(fixture, "unknown@example.org").await;
     for id in [id, unknown] {

@@ -214,9 +214,9 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
         received: None,
     };
     let request = request::add(&fixture.installation, &fixture.actor, &new).await.expect("a request").row.request;
-    // The pages of an upload and of a search have tests of their own, and a segment is needed to be removed.
-    let has_test =
-        |path: &str| ["/imports", "/privacy/search", "/segments/remove"].iter().any(|one| path.starts_with(one));
+    // The pages of an upload, of a search and of a month have tests of their own, and a segment is needed to be removed.
+    let tested = ["/imports", "/privacy/search", "/privacy/destruction/", "/segments/remove"];
+    let has_test = |path: &str| tested.iter().any(|one| path.starts_with(one));
     let paths = routes::all().into_iter().filter(|route| !has_test(route.path)).map(|route| {
         let key = if route.path.starts_with("/people") { site.people[0].0 } else { site.campaign };
         let key = match route.path {
