@@ -74,6 +74,7 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
         workspace: "main".to_owned(),
         campaign: 11,
         mailbox: String::new(),
+        measures_silent: true,
     };
     Composer::compile(installation, frozen).expect("an email that compiles")
 }
@@ -84,7 +85,7 @@ fn recipients() -> Vec<(Recipient, Address)> {
         let fields =
             format!("{{\"first_name\":\"Анна\",\"city\":\"Казань\",\"vip\":{},\"age\":{}}}", id % 2 == 0, id % 80);
         let to = Address::parse(&address).expect("an address");
-        (Recipient { delivery: id, address, fields }, to)
+        (Recipient { delivery: id, address, fields, measured: None }, to)
     };
     (1..=MESSAGES as i64).map(recipient).collect()
 }

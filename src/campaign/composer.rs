@@ -1,11 +1,14 @@
 //! Composes the messages of one campaign: the frozen content, compiled once, applied to one recipient after another. A
 //! message composed twice for the same delivery has the same bytes.
 
+use std::sync::OnceLock;
+
 use super::delivery::Recipient;
 use super::frozen_content::{self, FrozenContent};
 use super::model::Campaign;
 use crate::audience::address::Address;
 use crate::content::compiled_email::{CompiledEmail, RenderSummary};
+use crate::content::email::{EmailSource, Tracking};
 use crate::content::link;
 use crate::content::mime::header::{HeaderText, Mailbox};
 use crate::content::mime::message::{self, ListHeaders, MessageHeader, RenderedEmail};
@@ -22,12 +25,19 @@ use crate::infra::token::{DeliveryRef, MessageSecret, Signer, TokenPurpose};
 /// A compiled campaign.
 pub struct Composer {
     content: FrozenContent,
-    email: CompiledEmail,
-    /// `None` when the email must be rendered for each recipient.
-    mime_template: Option<MimeTemplate>,
+    main: Variant,
+    /// The same email without pixel and with plain links, for recipients who are not measured; compiled for the first of them.
+    plain: OnceLock<Option<Variant>>,
     signer: Signer,
     from: Address,
     sender: String,
+}
+
+/// The email as one kind of recipients gets it.
+struct Variant {
+    email: CompiledEmail,
+    /// `None` when the email must be rendered for each recipient.
+    mime_template: Option<MimeTemplate>,
 }
 
 impl Composer {
@@ -38,22 +48,45 @@ impl Composer {
 
     /// Compiles content.
     pub fn compile(installation: &Installation, content: FrozenContent) -> Result<Self> {
-        let email = CompiledEmail::compile(&content.draft, &content.frame).inspect_err(|error| {
+        let shared = installation.signer.message_secret(DeliveryRef::of_all(content.campaign));
+        let pixel = link::page_url(content.frame.public_url.trim_end_matches('/'), &shared, TokenPurpose::Open);
+        let email = CompiledEmail::compile_with_pixel(&content.draft, &content.frame, &pixel).inspect_err(|error| {
             if panic::is_panic(error) {
                 installation.panics.record("composer");
             }
         })?;
         let from = content.from.mailbox()?;
         let (signer, sender) = (installation.signer.clone(), from.envelope());
-        let mut composer = Self { content, email, mime_template: None, signer, from, sender };
-        let heading = composer.heading(composer.email.placeholder_secret(), &composer.from, 0);
-        composer.mime_template = MimeTemplate::new(&composer.email, &heading.map_err(Message::invalid)?);
+        let main = Variant { email, mime_template: None };
+        let mut composer = Self { content, main, plain: OnceLock::new(), signer, from, sender };
+        composer.main.mime_template = composer.mime_template(&composer.main.email).map_err(Message::invalid)?;
         Ok(composer)
     }
 
-    /// The compiled email.
+    fn mime_template(&self, email: &CompiledEmail) -> Result<Option<MimeTemplate>, Message> {
+        let heading = self.heading(email.placeholder_secret(), &self.from, 0)?;
+        Ok(MimeTemplate::new(email, &heading))
+    }
+
+    /// The email as this recipient gets it.
+    ///
+    /// # Errors
+    /// An email that compiles with measurement alone; then nothing is sent to those who are not measured.
+    fn variant(&self, recipient: &Recipient) -> Result<&Variant, Message> {
+        if self.content.draft.tracking != Tracking::Individual || self.content.measures(recipient.measured) {
+            return Ok(&self.main);
+        }
+        let compile = || {
+            let draft = EmailSource { tracking: Tracking::None, ..self.content.draft.clone() };
+            let email = CompiledEmail::compile(&draft, &self.content.frame).ok()?;
+            Some(Variant { mime_template: self.mime_template(&email).ok()?, email })
+        };
+        self.plain.get_or_init(compile).as_ref().ok_or_else(|| Message::new("skipped-template"))
+    }
+
+    /// The compiled email, as those get it who are measured.
     pub fn email(&self) -> &CompiledEmail {
-        &self.email
+        &self.main.email
     }
 
     /// The content that was compiled.
@@ -81,13 +114,14 @@ impl Composer {
         let secret = self.secret(recipient.delivery);
         let reader =
             MergeData { address: &recipient.address, values: &values, secret: &secret, tracked: true, inert: false };
-        self.email.render(&reader).map_err(|fault| fault.message())
+        self.variant(recipient)?.email.render(&reader).map_err(|fault| fault.message())
     }
 
     /// Size and missing fields of the message without rendering it; `None` when it must be previewed to know, or cannot
     /// be made. Overwrites `scratch`.
     pub fn measure(&self, recipient: &Recipient, scratch: &mut Vec<u8>) -> Option<RenderSummary> {
-        self.email.summarize(&recipient.address, &recipient.fields, self.email.placeholder_secret(), scratch)
+        let email = &self.main.email;
+        email.summarize(&recipient.address, &recipient.fields, email.placeholder_secret(), scratch)
     }
 
     /// True when only a relay with SMTPUTF8 (RFC 6531) can take the message.
@@ -138,7 +172,7 @@ impl Composer {
     /// Writes the message from the encoded pieces; false when it must be rendered, or cannot be made.
     pub fn splice(&self, recipient: &Recipient, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
         out.clear();
-        let Some(mime_template) = &self.mime_template else { return false };
+        let Ok(Variant { email, mime_template: Some(mime_template) }) = self.variant(recipient) else { return false };
         let reader = MessageInput {
             address: &recipient.address,
             local: to.local(),
@@ -146,7 +180,7 @@ impl Composer {
             fields: &recipient.fields,
             secret: &self.secret(recipient.delivery),
         };
-        mime_template.write(&self.email, &reader, date, out).is_some()
+        mime_template.write(email, &reader, date, out).is_some()
     }
 
     /// Message-ID of a delivery without brackets: the same at every attempt; reveals nothing about the recipient.

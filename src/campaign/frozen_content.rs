@@ -8,7 +8,7 @@ use super::model::{Campaign, content};
 use super::zoned_time;
 use crate::audience::{field, list, workspace};
 use crate::content::brand;
-use crate::content::email::{EmailContext, EmailSource};
+use crate::content::email::{EmailContext, EmailSource, Tracking};
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
@@ -38,13 +38,20 @@ pub struct FrozenContent {
     pub campaign: Id,
     /// Mailbox of `mailto` unsubscribes (RFC 2369); empty without one.
     pub mailbox: String,
+    /// Whether people are measured who said nothing about it.
+    #[serde(default = "yes")]
+    pub measures_silent: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What a campaign would be made from if it were launched now.
 pub async fn current(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<FrozenContent> {
     let file = content::read_file(conn, campaign.id).await?;
     let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").internal())?;
-    Ok(FrozenContent {
+    let content = FrozenContent {
         draft: file.draft,
         frame: EmailContext {
             today: today(campaign, now),
@@ -57,7 +64,9 @@ pub async fn current(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
         workspace: workspace::name_of(conn, campaign.workspace).await?,
         campaign: campaign.id,
         mailbox: setting::get(conn, Setting::UnsubscribeMailbox).await?,
-    })
+        measures_silent: true,
+    };
+    content.under_policy(conn, campaign.workspace).await
 }
 
 /// What surrounds an email of a workspace now.
@@ -95,10 +104,30 @@ fn today(campaign: &Campaign, now: Millis) -> String {
 pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<FrozenContent> {
     let broken = || Message::new("campaign-frozen").with("name", &campaign.name).internal();
     let frozen = content::read_frozen(conn, campaign.id).await?.ok_or_else(broken)?;
-    serde_json::from_str(&frozen).map_err(|_| broken())
+    let frozen: FrozenContent = serde_json::from_str(&frozen).map_err(|_| broken())?;
+    frozen.under_policy(conn, campaign.workspace).await
 }
 
 impl FrozenContent {
+    /// The same with what the policy of the workspace allows to measure now: it may have changed since the launch.
+    async fn under_policy(mut self, conn: &mut Conn, id: Id) -> Result<Self> {
+        let measured = workspace::measured(conn, id).await?;
+        self.measures_silent = measured != Some(0);
+        if self.draft.tracking != Tracking::None {
+            match measured {
+                Some(workspace::NOT_MEASURED) => self.draft.tracking = Tracking::None,
+                Some(workspace::MEASURED_BY_CAMPAIGN) => self.draft.tracking = Tracking::Campaign,
+                _ => {}
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether somebody who answered so is measured.
+    pub fn measures(&self, answer: Option<bool>) -> bool {
+        answer.unwrap_or(self.measures_silent)
+    }
+
     /// The JSON that is stored at launch.
     pub fn to_json(&self, campaign: &Campaign) -> Result<String> {
         serde_json::to_string(self).map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).internal())

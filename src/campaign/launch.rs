@@ -231,7 +231,8 @@ pub async fn view_in_browser(
         return Ok(None);
     }
     let fields = serde_json::to_string(&contact.values).map_err(|_| Message::new("skipped-fields").internal())?;
-    let recipient = delivery::Recipient { delivery, address: contact.address.expose(), fields };
+    let measured = contact::measured(&mut conn, contact.id).await?;
+    let recipient = delivery::Recipient { delivery, address: contact.address.expose(), fields, measured };
     // A field may have been renamed since the campaign was compiled: then it is compiled again.
     for _ in 0..2 {
         match composers

@@ -176,7 +176,7 @@ async fn read_page(
     .bind("page", PAGE)
     .fetch_json(&mut *installation.db.read().await?, "id, address, fields")
     .await?;
-    let recipient = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields });
+    let recipient = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields, measured: Some(true) });
     Ok(rows.into_iter().map(recipient).collect())
 }
 

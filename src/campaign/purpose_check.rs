@@ -3,6 +3,7 @@
 
 use super::frozen_content::FrozenContent;
 use super::model::{self, Campaign, content};
+use super::policy_notice;
 use crate::audience::list;
 use crate::audience::list_rule;
 use crate::audience::segment::Expression;
@@ -18,6 +19,9 @@ pub async fn problems(
     segment: Option<&Expression>,
 ) -> Result<Vec<Message>> {
     let Some(rule) = list_rule::of_list(conn, campaign.list).await? else { return Ok(Vec::new()) };
+    if policy_notice::is_notice(conn, campaign.id).await? {
+        return Ok(Vec::new());
+    }
     let list_name = &content.frame.list_name;
     let Some((purpose, _)) = &rule.purpose else {
         return Ok(vec![Message::new("policy-list-without-purpose").with("list", list_name)]);

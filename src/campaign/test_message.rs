@@ -56,7 +56,7 @@ pub async fn compose(
     frozen.draft.subject.insert_str(0, "[Test] ");
     let composer = Composer::compile(installation, frozen)?;
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").internal())?;
-    let recipient = Recipient { delivery: 0, address: to.expose(), fields };
+    let recipient = Recipient { delivery: 0, address: to.expose(), fields, measured: None };
     let rendered = composer.render(&recipient).map_err(Message::invalid)?;
     let mut bytes = composer.write(&recipient, to, &rendered, installation.clock.now()).map_err(Message::invalid)?;
     if let Some(contact) = &found {

@@ -16,10 +16,13 @@ use crate::usecase::export::{self, Request};
 /// What to export, and where to.
 #[derive(Debug, Clone, Args)]
 pub struct Command {
-    /// deliveries, events, links, subscriptions, people, summary, audience, changes or lists (docs/exports.md has their
+    /// deliveries, events, links, subscriptions, processor, people, summary, audience, changes or lists (docs/exports.md has their
     /// columns)
     #[arg(value_name = "KIND")]
     pub what: String,
+    /// Of subscriptions only the columns of this profile: `processor` has the five facts of a mailing processor
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Only of this campaign; subscriptions and people are then those of its list
     #[arg(long, value_name = "NAME")]
     pub campaign: Option<String>,
@@ -41,7 +44,10 @@ pub struct Command {
 /// empty, and the cursor goes to standard error.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let request = Request {
-        kind: parse_word("KIND", &command.what)?,
+        kind: match command.profile {
+            None => parse_word("KIND", &command.what)?,
+            Some(profile) => export::kind_of_profile(parse_word("KIND", &command.what)?, &profile)?,
+        },
         format: parse_word("--format", &command.format)?,
         excel: command.excel.then(|| Excel::of(lang)),
         campaign: command.campaign,

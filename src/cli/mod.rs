@@ -78,7 +78,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     let config = Config { data: cli.data.clone(), database: cli.database.clone() };
     if let Command::Demo(args) = cli.command {
-        return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
+        return Box::pin(demo::run(args, cli.data_given().then_some(config), lang, cli.json)).await;
     }
     if let Command::Move(args) = cli.command {
         return store_migration::run(config, &Actor::operator(NO_WORKSPACE), args, lang).await;
@@ -92,7 +92,7 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     };
     let must_end = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let work = async {
-        let output = run_command(&installation, cli, lang).await;
+        let output = Box::pin(run_command(&installation, cli, lang)).await;
         let closed = startup::close(&installation).await;
         let mut output = output?;
         if let Some(notice) = closed {
@@ -134,7 +134,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Relay { command } => relay::run(installation, &actor?, command, lang).await,
         Command::Lane { command } => lane::run(installation, &actor?, command, lang).await,
         Command::Brand { command } => brand::run(installation, &actor?, command, lang).await,
-        Command::Policy { command } => policy::run(installation, &actor?, command, lang).await,
+        Command::Policy { command } => Box::pin(policy::run(installation, &actor?, command, lang)).await,
         Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
             watch::run(installation, &actor?, &name, lang, cli.json).await
         }

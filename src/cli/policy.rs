@@ -9,7 +9,8 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::Actor;
-use crate::usecase::policy::{self, Effect, read_file};
+use crate::usecase::policy::notice::{self, NoticeRequest};
+use crate::usecase::policy::{self, Effect, proof, read_file};
 
 /// Commands for the privacy policy of a workspace.
 #[derive(Debug, Clone, Subcommand)]
@@ -29,6 +30,14 @@ pub enum Command {
         /// The policy file
         file: PathBuf,
     },
+    /// Tell everyone of the edition that is to come, once, before it takes effect
+    Notice {
+        /// The sender; the controller of the policy by default
+        #[arg(long, value_name = "SENDER")]
+        from: Option<String>,
+    },
+    /// Print, promise by promise, what the running data say
+    Proof,
     /// Show the policy in force
     Show {
         /// Print the file as it was applied
@@ -61,6 +70,18 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let message = message.with("number", applied.number).with("digest", &applied.digest[..12]);
             Ok(Output::new(&applied, lang, lang.translate(&message)))
         }
+        Command::Notice { from } => {
+            let request = NoticeRequest { from, local: false };
+            let sent = Box::pin(notice::send(installation, actor, &request)).await?;
+            let message = Message::new("policy-notice-sent").with("edition", sent.edition).with("people", sent.people);
+            let line = |one: &notice::NoticeCampaign| {
+                let message = Message::new("policy-notice-line").with("campaign", &one.campaign);
+                lang.translate(&message.with("accepted", one.accepted).with("planned", one.planned))
+            };
+            let lines = [lang.translate(&message)].into_iter().chain(sent.campaigns.iter().map(line));
+            Ok(Output::new(&sent, lang, lines.collect::<Vec<_>>().join("\n")))
+        }
+        Command::Proof => prove(installation, actor, lang).await,
         Command::Show { file } => {
             let Some(view) = policy::show(installation, actor).await? else {
                 return Ok(Output { text: lang.tr("policy-none"), ..Output::default() });
@@ -75,6 +96,24 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             Ok(Output::new(&view, lang, lines.join("\n")))
         }
     }
+}
+
+/// The proof; its JSON is the list of promises.
+async fn prove(installation: &Installation, actor: &Actor, lang: Lang) -> Result<Output> {
+    let proof = proof::prove(installation, actor).await?;
+    let mut lines = Vec::new();
+    for one in &proof.promises {
+        let word = lang.tr(if one.kept { "proof-kept" } else { "proof-not-kept" });
+        lines.push(format!("{:<3} {word}: {}", one.id, lang.translate(&one.promise)));
+        for fact in &one.evidence {
+            let mark = if fact.against { "✗" } else { "•" };
+            lines.push(format!("      {mark} {}: {}", lang.translate(&fact.what), fact.value));
+        }
+    }
+    let summary = Message::new("proof-summary").with("kept", proof.kept).with("all", proof.promises.len());
+    lines.push(lang.translate(&summary));
+    let failed = proof.kept < proof.promises.len();
+    Ok(Output { failed, ..Output::new(&proof.promises, lang, lines.join("\n")) })
 }
 
 fn describe(effect: &Effect, lang: Lang) -> Vec<String> {

@@ -50,17 +50,26 @@ impl CompiledEmail {
     /// # Errors
     /// Invalid if a part is missing or too long, a tag or link is wrong, or rendering exceeds a limit.
     pub fn compile(source: &EmailSource, context: &EmailContext) -> Result<Self> {
+        Self::compile_with_pixel(source, context, "")
+    }
+
+    /// The same; with tracking `campaign` every message loads the pixel of this URL.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn compile_with_pixel(source: &EmailSource, context: &EmailContext, pixel: &str) -> Result<Self> {
         check_sizes(source, context)?;
         // Parsers recurse; a thread of the runtime has little stack. A panic of one of them is the error of this email.
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
-            let thread =
-                thread.spawn_scoped(scope, || Self::compile_here(source, context)).map_err(Error::io("thread"))?;
+            let thread = thread
+                .spawn_scoped(scope, || Self::compile_here(source, context, pixel))
+                .map_err(Error::io("thread"))?;
             thread.join().unwrap_or_else(|_| Err(panic::error()))
         })
     }
 
-    fn compile_here(source: &EmailSource, context: &EmailContext) -> Result<Self> {
+    fn compile_here(source: &EmailSource, context: &EmailContext, pixel: &str) -> Result<Self> {
         let texts = [&source.subject, &source.preheader, &source.body, &context.list_name, &brand_texts(context)];
         let mut compiler = Compiler {
             source,
@@ -106,6 +115,7 @@ impl CompiledEmail {
             public_url: context.public_url.trim_end_matches('/').to_owned(),
             today: context.today.clone(),
             tracking: source.tracking,
+            shared_pixel: pixel.to_owned(),
             link_settings: source.links.clone(),
             placeholder_secret: Signer::new(&Keyring::ephemeral())
                 .message_secret(DeliveryRef { campaign: 0, delivery: 0 }),

@@ -26,6 +26,8 @@ crate::text_enum! {
         None = "none",
         /// The opens and clicks of each recipient.
         Individual = "individual",
+        /// Opens by one pixel that is the same for all recipients; links are plain.
+        Campaign = "campaign",
     }
 }
 

@@ -66,6 +66,8 @@ pub struct EmailRenderer {
     /// The day of the launch, `YYYY-MM-DD`.
     pub(super) today: String,
     pub(super) tracking: Tracking,
+    /// The URL of the pixel that all recipients share; empty unless opens are counted for the campaign.
+    pub(super) shared_pixel: String,
     /// What is set for all links.
     pub(super) link_settings: LinkSettings,
     /// Makes the placeholder tokens in parts that are encoded before any delivery is known.
@@ -121,7 +123,10 @@ impl EmailRenderer {
             unsubscribe: url(TokenPurpose::Unsubscribe),
             preferences: url(TokenPurpose::Preferences),
             view: url(TokenPurpose::View),
-            pixel: self.is_measured(data).then(|| url(TokenPurpose::Open)),
+            pixel: match self.tracking {
+                Tracking::Campaign if !data.inert && !self.shared_pixel.is_empty() => Some(self.shared_pixel.clone()),
+                _ => self.is_measured(data).then(|| url(TokenPurpose::Open)),
+            },
         };
         RenderContext {
             values: data.values.iter().filter_map(|(name, value)| Some((name.clone(), field_value(value)?))).collect(),

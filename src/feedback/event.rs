@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::audience::{contact, eligibility};
+use crate::audience::{contact, eligibility, workspace};
 use crate::campaign::{erased_counts, model};
 use crate::infra::clock::Millis;
 use crate::infra::db::fixed_width::{number, words};
@@ -29,6 +29,9 @@ crate::text_enum! {
         Click = "click",
         /// The recipient reported the message as spam.
         Complaint = "complaint",
+        /// The pixel that all messages of a campaign share was loaded: the delivery is the campaign, no row is inserted, and the
+        /// erased counts of the campaign grow.
+        CampaignOpen = "campaign_open",
     }
 }
 
@@ -65,6 +68,11 @@ impl EventKind {
                 has_link: true,
                 erased_as: &[(erased_counts::CLICK, Counted::PerLink), (erased_counts::CLICKED, Counted::PerMessage)],
                 total_as: Some(erased_counts::CLICK_TOTAL),
+            },
+            Self::CampaignOpen => EventProperties {
+                has_link: false,
+                erased_as: &[(erased_counts::OPEN_TOTAL, Counted::PerMessage)],
+                total_as: None,
             },
             Self::Complaint => EventProperties {
                 has_link: false,
@@ -112,12 +120,13 @@ pub struct NewEvent {
     pub at: Millis,
 }
 
-/// Inserts events. Events of erased or restricted contacts are dropped, and those of campaigns and workspaces whose time of
-/// storage has ended. Returns the number of inserted rows.
+/// Inserts events. Events of erased or restricted contacts are dropped, opens and clicks of those who are not measured, and those
+/// of campaigns and workspaces whose time of storage has ended. Returns the number of inserted rows.
 pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u64> {
     let mut inserted = 0;
+    count_of_campaigns(conn, events).await?;
     // In the order of the indexes, so that each of their pages is written once.
-    let mut events = events.to_vec();
+    let mut events: Vec<_> = events.iter().filter(|event| event.kind != EventKind::CampaignOpen).copied().collect();
     events.sort_unstable_by_key(|event| (event.delivery, event.at, event.kind, event.position));
     for some in events.chunks(ROWS) {
         lock_contacts(conn, some).await?;
@@ -137,8 +146,11 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
                join workspace w on w.id = d.workspace_id
               where not {restricted}
                 and k.events_expired_at is null
-                and (w.ends_at is null or w.ends_at > cast(:now as bigint))",
+                and (w.ends_at is null or w.ends_at > cast(:now as bigint))
+                and ({kind} = 'complaint'
+                     or not exists (select 1 from contact c where c.id = d.contact_id and not ({measured})))",
         )
+        .fragment("measured", contact::is_measured("c", "w"))
         .fragment("id", number(0))
         .fragment("kind", words(4))
         .fragment("position", number(2))
@@ -155,6 +167,29 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
         }
     }
     Ok(inserted)
+}
+
+/// Adds the loads of pixels that all messages of a campaign share to the counts of their campaigns.
+async fn count_of_campaigns(conn: &mut Conn, events: &[NewEvent]) -> Result<()> {
+    let mut counts = erased_counts::ErasedCounts::new();
+    for event in events.iter().filter(|event| event.kind == EventKind::CampaignOpen) {
+        *counts.entry((event.delivery, erased_counts::OPEN_TOTAL, 0)).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let campaigns: Vec<Id> = counts.keys().map(|(campaign, ..)| *campaign).collect();
+    let query = Query::new(
+        "select k.id
+           from campaign k
+           join workspace w on w.id = k.workspace_id
+          where k.id in :campaigns and coalesce(w.measured, 1) <> :nothing",
+    );
+    let query = query.bind_ids("campaigns", &campaigns).bind("nothing", workspace::NOT_MEASURED);
+    let rows = query.fetch_all(conn).await?;
+    let counted = rows.iter().map(|row| row.cell(0)).collect::<Result<Vec<Id>>>()?;
+    counts.retain(|(campaign, ..), _| counted.contains(campaign));
+    erased_counts::add_all(conn, &counts).await
 }
 
 /// Locks the contacts of events until the transaction ends: without it a contact that is erased between the look at its delivery

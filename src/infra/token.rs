@@ -55,6 +55,18 @@ pub struct DeliveryRef {
     pub delivery: Id,
 }
 
+impl DeliveryRef {
+    /// What the pixel names that all messages of a campaign share: no delivery.
+    pub const fn of_all(campaign: Id) -> Self {
+        Self { campaign, delivery: Id::MAX }
+    }
+
+    /// Whether it names all messages of the campaign.
+    pub const fn is_of_all(self) -> bool {
+        self.delivery == Id::MAX
+    }
+}
+
 /// Signs and verifies tokens. Cheap to clone: the HMAC key schedules are set up once.
 #[derive(Clone)]
 pub struct Signer {

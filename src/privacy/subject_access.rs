@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use super::subject_request::{self, SubjectRequest};
 use crate::audience::consent::{self, Basis, Kind};
-use crate::audience::contact::{Contact, Values};
+use crate::audience::contact::{self, Contact, Values};
 use crate::audience::subscription::{self, State};
 use crate::audience::{address::Address, hard_bounce, list, mailed_link, preference};
 use crate::infra::clock::Millis;
@@ -29,6 +29,9 @@ pub struct SubjectData {
     /// When its data last changed.
     #[serde(serialize_with = "timestamp")]
     pub updated_at: Millis,
+    /// Whether the person agreed to be measured or refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<bool>,
     /// The lists it is subscribed to.
     pub subscriptions: Vec<SubscriptionData>,
     /// Why no messages are sent although it is subscribed.
@@ -138,6 +141,14 @@ pub struct SubscriptionData {
     /// When the contact subscribed.
     #[serde(serialize_with = "timestamp")]
     pub joined_at: Millis,
+    /// When a message of the list was opened last.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub opened_at: Option<Millis>,
+    /// When a link in a message of the list was followed last.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub clicked_at: Option<Millis>,
+    /// Whether a relay accepted the last message of the list; `None` before the first.
+    pub reachable: Option<bool>,
 }
 
 /// The reply that the contact's mailbox does not exist.
@@ -245,13 +256,14 @@ pub async fn collect(
         WaitingData { kind, asked_at, expires_at }
     });
     let requests = subject_request::of_contact(installation, conn, contact.id).await?;
-    let subscriptions = subscription::of_contact(conn, contact.id).await?;
+    let subscriptions = subscriptions(conn, contact.id).await?;
     Ok(SubjectData {
         address: contact.address.clone(),
         fields: contact.values.clone(),
         created_at: contact.created_at,
         updated_at: contact.updated_at,
-        subscriptions: subscriptions.into_iter().map(SubscriptionData::from).collect(),
+        measured: contact::measured(conn, contact.id).await?,
+        subscriptions,
         bounce: hard_bounce::of_contact(conn, contact.id).await?.map(|(status, at)| BounceData { status, at }),
         consents: consents(conn, contact.id).await?,
         deliveries: deliveries(conn, contact.id).await?,
@@ -277,10 +289,42 @@ pub async fn count_rows(conn: &mut Conn, contact: Id) -> Result<[(&'static str, 
     Ok([("subscriptions", count(0)?), ("consents", count(1)?), ("deliveries", count(2)?), ("events", count(3)?)])
 }
 
-impl From<subscription::Subscription> for SubscriptionData {
-    fn from(one: subscription::Subscription) -> Self {
-        Self { list_id: one.list, list: one.list_name, state: one.state, joined_at: one.joined_at }
+/// The subscriptions of a contact, each with the facts that a mailing processor reports.
+async fn subscriptions(conn: &mut Conn, contact: Id) -> Result<Vec<SubscriptionData>> {
+    let mut found = Vec::new();
+    for one in subscription::of_contact(conn, contact).await? {
+        let query = Query::new(
+            "select (select max(o.at)
+                       from event o
+                       join campaign k on k.id = o.campaign_id
+                      where o.contact_id = :contact and o.kind = 'open' and k.list_id = :list),
+                    (select max(o.at)
+                       from event o
+                       join campaign k on k.id = o.campaign_id
+                      where o.contact_id = :contact and o.kind = 'click' and k.list_id = :list),
+                    (select d.state
+                       from delivery d
+                       join campaign k on k.id = d.campaign_id
+                      where d.contact_id = :contact and k.list_id = :list and d.state in ('accepted', 'rejected')
+                      order by d.changed_at desc, d.id desc
+                      limit 1)",
+        );
+        let row = query.bind("contact", contact).bind("list", one.list).fetch_optional(conn).await?;
+        let (opened_at, clicked_at, result): (_, _, Option<String>) = match row {
+            Some(row) => (row.cell(0)?, row.cell(1)?, row.cell(2)?),
+            None => (None, None, None),
+        };
+        found.push(SubscriptionData {
+            list_id: one.list,
+            list: one.list_name,
+            state: one.state,
+            joined_at: one.joined_at,
+            opened_at,
+            clicked_at,
+            reachable: result.map(|state| state == "accepted"),
+        });
     }
+    Ok(found)
 }
 
 /// The consent receipts of a contact, oldest first.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use self::campaigns::CampaignRows;
 use self::completion::{Completion, PersonLists};
 use self::page::{Scope, TableScan};
-use self::scans::{BOUNCES, DELIVERIES, EVENTS, PEOPLE, SUBSCRIPTIONS};
+use self::scans::{BOUNCES, DELIVERIES, EVENTS, PEOPLE, PROCESSOR, SUBSCRIPTIONS};
 use self::schema::ColumnType;
 pub use self::schema::Kind;
 use self::table_writer::{Cell, Heading, TableWriter};
@@ -123,6 +123,7 @@ async fn to<W: Write + Send>(
         Kind::Deliveries => writing.write_scans(&[DELIVERIES]).await?,
         Kind::Events => writing.write_scans(&[EVENTS, BOUNCES]).await?,
         Kind::Subscriptions => writing.write_scans(&[SUBSCRIPTIONS]).await?,
+        Kind::Processor => writing.write_scans(&[PROCESSOR]).await?,
         Kind::People => writing.write_scans(&[PEOPLE]).await?,
         Kind::Changes | Kind::Lists => writing.write_days().await?,
         Kind::Links | Kind::Summary | Kind::Audience => writing.write_campaigns().await?,

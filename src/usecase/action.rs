@@ -101,6 +101,8 @@ crate::text_enum! {
         ShowBrand = "show_brand",
         /// Read the privacy policy, what a policy file would change, and the proof of its promises.
         ReadPolicy = "read_policy",
+        /// Read the published editions of a privacy policy.
+        ReadPublishedPolicy = "read_published_policy",
         /// Apply a privacy policy, and announce a new edition.
         ChangePolicy = "change_policy",
         /// Add or replace the draft of a campaign.
@@ -321,7 +323,8 @@ impl Action {
             | Self::ChangeSelf
             | Self::SignUp
             | Self::AcceptInvitation
-            | Self::ReadSelf => (Recipient, RECIPIENT),
+            | Self::ReadSelf
+            | Self::ReadPublishedPolicy => (Recipient, RECIPIENT),
             Self::CompleteSetup | Self::SignIn | Self::ChoosePassword | Self::JoinWorkspace | Self::ManageAccount => {
                 (Account, VISITOR)
             }

@@ -61,7 +61,7 @@ pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<
     let values = test_message::invented_values(&field::all(&mut conn, permit.workspace).await?);
     let fields = to_string(&values).map_err(|_| Message::new("skipped-fields").internal())?;
     // Delivery 0: its links change nothing.
-    let recipient = Recipient { delivery: 0, address: "preview@example.org".to_owned(), fields };
+    let recipient = Recipient { delivery: 0, address: "preview@example.org".to_owned(), fields, measured: Some(true) };
     let drawn = view.summary.links.iter().map(|link| DrawnLink {
         position: link.position,
         label: percent(link.clicks),

@@ -62,6 +62,17 @@ fn kind<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.as_str())
 }
 
+/// The kind of an export that is limited to a profile.
+///
+/// # Errors
+/// Invalid for another kind than subscriptions, and for a profile that is not known.
+pub fn kind_of_profile(kind: Kind, profile: &str) -> Result<Kind> {
+    match (kind, profile) {
+        (Kind::Subscriptions | Kind::Processor, "processor") => Ok(Kind::Processor),
+        _ => Err(Message::new("export-profile").with("profile", profile).with("kind", kind).invalid_field("profile")),
+    }
+}
+
 /// What an export of this kind is: numbers are for more roles than rows that name people.
 pub fn action_of(kind: Kind) -> Action {
     if kind.names_people() { Action::ExportContacts } else { Action::Export }

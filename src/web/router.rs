@@ -22,7 +22,9 @@ use tower_http::timeout::TimeoutLayer;
 use super::entering::{self, gate};
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
-use super::public::{invitation, picture, preference_center, preferences, prove, sign_up, track, unsubscribe, view};
+use super::public::{
+    invitation, picture, policy, preference_center, preferences, prove, sign_up, track, unsubscribe, view,
+};
 use super::refusal::Refusal;
 use super::state::WebState;
 use super::{asset, desk, health};
@@ -63,6 +65,8 @@ pub fn public(state: WebState) -> Router {
         .route("/f/{id}", get(sign_up::read).post(sign_up::submit))
         .route("/f/confirm/{token}", get(sign_up::ask).post(sign_up::confirm))
         .route("/m/{path}", get(picture::read))
+        .route("/policy/{workspace}", get(policy::read))
+        .route("/policy/{workspace}/{edition}", get(policy::edition))
         .route("/v/{token}", get(view::read))
         .route("/v/{token}/", get(view::read))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));

@@ -214,6 +214,13 @@ pub async fn search(fixture: &Fixture, text: &str) -> TraceReport {
     trace_search::search(&fixture.installation, text, &address(text), |_, _| {}).await.expect("searched")
 }
 
+/// Changes rows behind the back of their owner, to break a promise.
+pub async fn execute(fixture: &Fixture, change: &'static str) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    sqlx::query(change).execute(&mut *tx).await.expect(change);
+    tx.commit().await.expect("committed");
+}
+
 pub async fn number(fixture: &Fixture, query: &'static str) -> i64 {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     sqlx::query(query).fetch_one(&mut *conn).await.expect(query).get(0)

@@ -170,6 +170,7 @@ fn frozen(source: EmailSource, wide: bool) -> FrozenContent {
         workspace: "main".to_owned(),
         campaign: 11,
         mailbox: if wide { "u@example.org".to_owned() } else { String::new() },
+        measures_silent: true,
     }
 }
 
@@ -200,7 +201,7 @@ struct Count {
 
 /// Composes one message both ways.
 fn compare(composer: &Composer, (address, fields): &(String, String), count: &mut Count) {
-    let recipient = Recipient { delivery: 42, address: address.clone(), fields: fields.clone() };
+    let recipient = Recipient { delivery: 42, address: address.clone(), fields: fields.clone(), measured: None };
     let to = Address::parse(address).expect("an address");
     let mut out = b"from an earlier message".to_vec();
     let composed = composer.compose(&recipient, &to, NOW, &mut out);

@@ -304,6 +304,7 @@ both!(the_command_writes_a_complete_file_or_reports_why_not, |fixture| {
     let run = |out: &Path, what: &str, campaign: Option<&str>| {
         let command = cli::export::Command {
             what: what.to_owned(),
+            profile: None,
             campaign: campaign.map(str::to_owned),
             format: "csv".to_owned(),
             excel: false,

@@ -70,6 +70,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("policy", "privacy/policy/store"),
     ("retention_run", "privacy/retention/runs"),
     ("backup_made", "backup/register"),
+    ("policy_notice", "campaign/policy_notice"),
     ("staff_user", "access/user"),
     ("membership", "access/membership"),
     ("session", "access/session"),

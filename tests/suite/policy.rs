@@ -1,4 +1,8 @@
 //! Privacy policies: files are checked and applied, and every entrance keeps to them.
 
+mod apart;
+mod companies;
+mod editions;
 mod entrances;
 pub mod fixture;
+mod measurement;

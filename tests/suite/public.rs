@@ -7,6 +7,7 @@ mod desk_growth;
 mod desk_lists;
 mod desk_media;
 mod desk_pages;
+mod desk_policy;
 mod desk_privacy;
 mod desk_recipients;
 mod desk_roles;

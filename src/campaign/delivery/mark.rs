@@ -12,7 +12,7 @@ use crate::infra::error::Result;
 use crate::infra::id::Id;
 
 /// What a mark returns of each row.
-const MARKED_COLUMNS: &str = "id, dated_at, attempts, snapshot_address, snapshot_fields";
+const MARKED_COLUMNS: &str = "id, dated_at, attempts, snapshot_address, snapshot_fields, measured";
 
 /// Deliveries per statement of a release.
 const ROWS: usize = 1_000;
@@ -49,6 +49,8 @@ pub struct Recipient {
     pub address: String,
     /// Field values as JSON.
     pub fields: String,
+    /// Whether the person agreed to be measured or refused it; not part of the snapshot, so that a refusal counts at once.
+    pub measured: Option<bool>,
 }
 
 /// Marks those deliveries that may be sent now, and returns each with what its message is made from: the contact is
@@ -78,8 +80,9 @@ pub fn prepare_mark(script: &mut Script, mailer: Id, marks: &[Mark], now: Millis
             "update delivery
                 set state = 'sending', mailer_id = :mailer, relay_id = :relay, changed_at = :now,
                     dated_at = coalesce(dated_at, cast(:now as bigint)),
-                    (snapshot_address, snapshot_fields) =
-                      (select coalesce(delivery.snapshot_address, c.address), coalesce(delivery.snapshot_fields, c.fields)
+                    (snapshot_address, snapshot_fields, measured) =
+                      (select coalesce(delivery.snapshot_address, c.address), coalesce(delivery.snapshot_fields, c.fields),
+                              c.measured
                          from contact c
                         where c.id = delivery.contact_id)
               where id in :ids
@@ -94,7 +97,7 @@ pub fn prepare_mark(script: &mut Script, mailer: Id, marks: &[Mark], now: Millis
         .fragment("may_send", may_send);
         // `coalesce` keeps the search on the key and off the index of `mailer_id`.
         let marked = Query::new(
-            "select id, dated_at, attempts, snapshot_address, snapshot_fields
+            "select id, dated_at, attempts, snapshot_address, snapshot_fields, measured
                from delivery
               where id in :ids and state = 'sending' and coalesce(mailer_id, 0) = :mailer",
         )
@@ -118,9 +121,10 @@ pub async fn collect_marked(
 ) -> Result<HashMap<Id, Marked>> {
     let mut marked = HashMap::with_capacity(marks.len());
     for done in done {
-        let rows: Vec<(Id, Millis, i32, String, String)> = done.json_rows()?;
-        for (delivery, date, attempts, address, fields) in rows {
-            marked.insert(delivery, Marked { date, attempts, recipient: Recipient { delivery, address, fields } });
+        let rows: Vec<(Id, Millis, i32, String, String, Option<i64>)> = done.json_rows()?;
+        for (delivery, date, attempts, address, fields, measured) in rows {
+            let recipient = Recipient { delivery, address, fields, measured: measured.map(|answer| answer == 1) };
+            marked.insert(delivery, Marked { date, attempts, recipient });
         }
     }
     let left: Vec<Id> = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains_key(id)).collect();
@@ -131,7 +135,7 @@ pub async fn collect_marked(
 /// What a mark would return, without marking. Only for deliberate bugs in tests.
 pub async fn peek(conn: &mut Conn, id: Id, now: Millis) -> Result<Option<Marked>> {
     let row = Query::new(
-        "select coalesce(d.dated_at, :now), d.attempts, c.address, c.fields
+        "select coalesce(d.dated_at, :now), d.attempts, c.address, c.fields, c.measured
            from delivery d
            join contact c on c.id = d.contact_id
           where d.id = :id",
@@ -141,7 +145,8 @@ pub async fn peek(conn: &mut Conn, id: Id, now: Millis) -> Result<Option<Marked>
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let recipient = Recipient { delivery: id, address: row.cell(2)?, fields: row.cell(3)? };
+        let measured = row.cell::<Option<i64>>(4)?.map(|answer| answer == 1);
+        let recipient = Recipient { delivery: id, address: row.cell(2)?, fields: row.cell(3)?, measured };
         Ok(Marked { date: row.cell(0)?, attempts: row.cell(1)?, recipient })
     })
     .transpose()

@@ -176,12 +176,16 @@ impl PartEncoder<'_> {
         if pieces::is_brace(tag) {
             return Some("{".to_owned());
         }
-        let EmailRenderer { public_url, tracking, links, brand, placeholder_secret, .. } = &*self.renderer;
+        let EmailRenderer { public_url, tracking, links, brand, placeholder_secret, shared_pixel, .. } =
+            &*self.renderer;
         let is_measured = *tracking == Tracking::Individual;
         match pieces::parse_print_tag(tag)? {
             PrintTag::Page(purpose) => Some(link::page_url(public_url, placeholder_secret, purpose)),
             PrintTag::Pixel if is_measured => {
                 Some(pixel_html(&link::page_url(public_url, placeholder_secret, TokenPurpose::Open)))
+            }
+            PrintTag::Pixel if *tracking == Tracking::Campaign && !shared_pixel.is_empty() => {
+                Some(pixel_html(shared_pixel))
             }
             PrintTag::Pixel => Some(String::new()),
             PrintTag::Header(at) => self.fixed_headers[at].clone(),

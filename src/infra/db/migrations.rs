@@ -40,6 +40,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (59, "import ranges", include_str!("../../../migrations/0059_import_range.sql")),
     (60, "mailed reports", include_str!("../../../migrations/0060_mailed_report.sql")),
     (61, "policy", include_str!("../../../migrations/0061_policy.sql")),
+    (62, "measured deliveries", include_str!("../../../migrations/0062_delivery_measured.sql")),
+    (63, "policy notices", include_str!("../../../migrations/0063_policy_notice.sql")),
     (65, "consent receipts", include_str!("../../../migrations/0065_consent_receipt.sql")),
     (66, "forms", include_str!("../../../migrations/0066_form.sql")),
     (67, "preferences", include_str!("../../../migrations/0067_preference.sql")),

@@ -108,6 +108,37 @@ pub const SUBSCRIPTIONS: TableScan = TableScan {
     counted: Counted::ByIndex,
 };
 
+/// Subscriptions with the five facts of a mailing processor: address, date, last open, last click, whether the address can be
+/// reached.
+pub const PROCESSOR: TableScan = TableScan {
+    kind: Kind::Processor,
+    table: "subscription",
+    select: "
+        select w.id, c.address, w.joined_at,
+               (select max(o.at)
+                  from event o
+                  join campaign k on k.id = o.campaign_id
+                 where o.contact_id = w.contact_id and o.kind = 'open' and k.list_id = w.list_id) as opened_at,
+               (select max(o.at)
+                  from event o
+                  join campaign k on k.id = o.campaign_id
+                 where o.contact_id = w.contact_id and o.kind = 'click' and k.list_id = w.list_id) as clicked_at,
+               (select d.state
+                  from delivery d
+                  join campaign k on k.id = d.campaign_id
+                 where d.contact_id = w.contact_id and k.list_id = w.list_id and d.state in ('accepted', 'rejected')
+                 order by d.changed_at desc, d.id desc
+                 limit 1) as result
+          from subscription w
+          join contact c on c.id = w.contact_id
+         where {in_scope} and w.id > :after and w.id <= :last
+         order by w.id
+         limit :page",
+    cells: "address, joined_at, opened_at, clicked_at, case result when 'accepted' then 'yes' when 'rejected' then 'no' end",
+    scope: ScopeColumn::List,
+    counted: Counted::ByIndex,
+};
+
 /// Contacts and their fields. The lists are read for each page ([`super::people`]).
 pub const PEOPLE: TableScan = TableScan {
     kind: Kind::People,

@@ -16,6 +16,8 @@ crate::text_enum! {
         Links = "links",
         /// One row per subscription with its consent and last activity.
         Subscriptions = "subscriptions",
+        /// One row per subscription with the five facts that a mailing processor gets and reports, and nothing else.
+        Processor = "processor",
         /// One row per contact with its lists and fields.
         People = "people",
         /// One row per campaign with its numbers.
@@ -187,6 +189,9 @@ const SUBSCRIPTIONS: &[Column] = &[
     id("contact_id", CONTACT),
 ];
 
+const PROCESSOR: &[Column] =
+    &[text("address"), time("subscribed_at"), time("opened_at"), time("clicked_at"), text("reachable")];
+
 const PEOPLE: &[Column] = &[
     text("address"),
     text("lists"),
@@ -267,6 +272,7 @@ impl Kind {
             Self::Events => EVENTS,
             Self::Links => LINKS,
             Self::Subscriptions => SUBSCRIPTIONS,
+            Self::Processor => PROCESSOR,
             Self::People => PEOPLE,
             Self::Summary => SUMMARY,
             Self::Audience => AUDIENCE,
@@ -292,6 +298,7 @@ impl Kind {
             Self::Events => "events.1",
             Self::Links => "links.1",
             Self::Subscriptions => "subscriptions.1",
+            Self::Processor => "processor.1",
             Self::People => "people.1",
             Self::Summary => "summary.1",
             Self::Audience => "audience.1",

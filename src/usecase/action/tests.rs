@@ -54,6 +54,7 @@ const TABLE: &str = "
     change_brand OO-----
     show_brand OOMAAS-
     read_policy OOMAAS-
+    read_published_policy ------R
     change_policy OO-----
     add_campaign OOM----
     preflight_campaign OOM----

@@ -16,7 +16,10 @@ use crate::infra::installation::Installation;
 use crate::privacy::policy::{self, Policy};
 
 mod effect;
+pub mod notice;
 mod plan;
+pub mod proof;
+pub mod publication;
 pub mod rules;
 
 pub use effect::Effect;

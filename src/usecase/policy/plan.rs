@@ -162,7 +162,7 @@ impl Plan {
 }
 
 /// People whose date of birth says that they are too young.
-async fn too_young(
+pub(super) async fn too_young(
     installation: &Installation,
     workspace: Id,
     policy: &Policy,

@@ -33,7 +33,8 @@ pub async fn set(conn: &mut Conn, workspace: Id, policy: Option<&Policy>) -> Res
     workspace::set_measured(conn, workspace, measured).await
 }
 
-fn of_list(policy: &Policy, list: &str) -> ListRule {
+/// What a policy allows on a list.
+pub(super) fn of_list(policy: &Policy, list: &str) -> ListRule {
     let purpose = policy.purpose_of_list(list);
     let fields = purpose.map(|purpose| purpose.fields.clone()).unwrap_or_default();
     let age = policy.age.as_ref().map(|age| (age.field.clone(), age.minimum));

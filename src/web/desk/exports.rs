@@ -55,6 +55,7 @@ fn said(kind: Kind) -> &'static str {
         Kind::Events => "desk-export-events",
         Kind::Links => "desk-export-links",
         Kind::Subscriptions => "desk-export-subscriptions",
+        Kind::Processor => "desk-export-processor",
         Kind::People => "desk-export-people",
         Kind::Summary => "desk-export-summary",
         Kind::Audience => "desk-export-audience",

@@ -31,6 +31,7 @@ pub mod mailed_reports;
 pub mod media;
 pub mod people;
 pub mod person;
+pub mod policy;
 pub mod privacy;
 pub mod recipients;
 pub mod relays;

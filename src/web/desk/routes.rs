@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, get, post};
 use super::visit::{Gate, admit};
 use super::{
     audit, calendar, campaign, campaigns, chosen, compare, destruction, draft, exports, fields, forms, growth, help,
-    home, import_undo, imports, installation, lists, mailed_reports, people, person, privacy, recipients, relays,
-    requests, retention, segment, segments, sender, series, team, users,
+    home, import_undo, imports, installation, lists, mailed_reports, people, person, policy, privacy, recipients,
+    relays, requests, retention, segment, segments, sender, series, team, users,
 };
 use super::{clicks, gallery, link_check, media, revisions};
 use crate::usecase::Action;
@@ -122,6 +122,11 @@ pub fn all() -> Vec<Route> {
         route("/privacy", A::ReadOverview, get(privacy::read)),
         route("/privacy/retention", A::RunRetention, get(retention::read).post(retention::run)),
         route("/privacy/end", A::EndWorkspace, post(retention::end)),
+        route("/privacy/policy", A::ReadPolicy, get(policy::read)),
+        route("/privacy/policy/check", A::ChangePolicy, post(policy::check)),
+        route("/privacy/policy/apply", A::ChangePolicy, post(policy::apply)),
+        route("/privacy/policy/notice", A::ChangePolicy, post(policy::announce)),
+        route("/privacy/policy/proof", A::ReadPolicy, get(policy::prove)),
         route("/privacy/destruction", A::ReadDestructionLog, get(destruction::list).post(destruction::find)),
         route("/privacy/destruction/{month}", A::ReadDestructionLog, get(destruction::act)),
         route("/privacy/destruction/{month}/log.csv", A::ReadDestructionLog, get(destruction::log)),

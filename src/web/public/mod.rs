@@ -4,6 +4,7 @@
 pub mod campaign_cache;
 pub mod invitation;
 pub mod picture;
+pub mod policy;
 pub mod preference_center;
 pub mod preferences;
 pub mod prove;

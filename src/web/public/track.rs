@@ -76,7 +76,14 @@ pub async fn open(State(state): State<Arc<TrackingState>>, method: Method, heade
 fn record_open(state: &TrackingState, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
     if let Some(delivery) = token.and_then(|token| state.installation.signer.verify(TokenPurpose::Open, token)) {
-        record(state, method, headers, delivery, EventKind::Open, 0);
+        match delivery.is_of_all() {
+            // The pixel that all messages share names nobody.
+            true => {
+                let of_campaign = DeliveryRef { delivery: delivery.campaign, ..delivery };
+                record(state, method, headers, of_campaign, EventKind::CampaignOpen, 0);
+            }
+            false => record(state, method, headers, delivery, EventKind::Open, 0),
+        }
     }
 }
 
