@@ -96,6 +96,9 @@ fn read(
         .iter()
         .filter_map(|section| purpose(reader, section))
         .collect();
+    if !reader.has(root, "purpose") {
+        reader.refuse("purpose", Message::new("policy-no-purpose"));
+    }
     let mut fields = Vec::new();
     for section in reader.sections(root, "field", &["name", "category"]) {
         let name = reader.needed_text(&section, "name");
@@ -372,6 +375,7 @@ field = "birth_date"
             "{found:#?}"
         );
         assert!(found.iter().any(|line| line.starts_with("Line 11, column 1, edition[2].number")), "{found:#?}");
+        assert!(!found.iter().any(|line| line.contains("policy has no purpose")), "{found:#?}");
         assert!(
             found.iter().any(|line| line.contains("age.field: the field “born” is used by no purpose")),
             "{found:#?}"

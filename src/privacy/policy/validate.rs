@@ -10,9 +10,6 @@ use crate::infra::error::Message;
 /// Records everything in the policy that contradicts itself.
 pub fn validate(reader: &mut Reader<'_>, policy: &Policy) {
     editions(reader, policy);
-    if policy.purposes.is_empty() {
-        reader.refuse("purpose", Message::new("policy-no-purpose"));
-    }
     for (index, purpose) in policy.purposes.iter().enumerate() {
         one_purpose(reader, policy, index, purpose);
     }
