@@ -9,6 +9,7 @@ use crate::audience::{public_limit, sealed_receipt, workspace};
 use crate::campaign::sender::Sender;
 use crate::content::brand;
 use crate::infra::clock::{DAY, Millis};
+use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -100,7 +101,7 @@ async fn send_confirmation(installation: &Installation, link: &MailedLink) -> Re
 
 /// The address of a link on the web.
 pub(super) async fn public_link(
-    conn: &mut crate::infra::db::Conn,
+    conn: &mut Conn,
     path: &str,
     installation: &Installation,
     link: &MailedLink,
@@ -115,7 +116,7 @@ pub(super) async fn send_message(installation: &Installation, message: LinkMessa
     let mut conn = installation.db.read().await?;
     let from = match Sender::parse(message.from) {
         Some(from) => from,
-        None => super::mailed_report::newest_sender(&mut conn, message.workspace).await?,
+        None => usual_sender(&mut conn, message.workspace).await?,
     };
     let relays = relay::list(installation, &mut conn, message.workspace).await?;
     drop(conn);
@@ -125,6 +126,17 @@ pub(super) async fn send_message(installation: &Installation, message: LinkMessa
     let eligible = relay_selection::eligible_relays(&relays, message.relay, &mailbox);
     let relay = eligible.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     test_send::send(installation, relay, &mailbox.envelope(), message.to, &bytes).await.map(drop)
+}
+
+/// The sender of the newest campaign; without one that of a form.
+async fn usual_sender(conn: &mut Conn, workspace: Id) -> Result<Sender> {
+    let of_campaign = super::mailed_report::newest_sender(conn, workspace).await;
+    if of_campaign.is_ok() {
+        return of_campaign;
+    }
+    let forms = form::all(conn, workspace).await?;
+    let of_form = forms.iter().find_map(|form| Sender::parse(&form.definition.from));
+    of_form.map_or(of_campaign, Ok)
 }
 
 /// Deletes links, counts and sealed receipts whose time is over. Returns the number of links.

@@ -7,11 +7,11 @@ use super::{Action, Actor, contact_copy};
 use crate::audience::consent::ledger::{self, NO_LIST, NewReceipt};
 use crate::audience::consent::{Basis, Evidence, Kind, MAILING, MEASUREMENT};
 use crate::audience::contact::{self, Contact};
-use crate::audience::field;
 use crate::audience::list::{self, List};
 use crate::audience::mailed_link::{self, LinkKind};
 use crate::audience::preference::{self, Frequency, LONGEST_PAUSE, Preference};
 use crate::audience::subscription::{self, NewSubscription, State};
+use crate::audience::{field, list_rule};
 use crate::campaign::delivery;
 use crate::content::brand::{self, Brand};
 use crate::infra::clock::{DAY, Millis};
@@ -209,6 +209,10 @@ pub async fn join(installation: &Installation, actor: &Actor, subject: Subject, 
     let found = list::all(&mut tx, subject.workspace).await?.into_iter().find(|one| one.id == list && one.public);
     let list = found.ok_or_else(|| Message::new("refusal-request").not_found())?;
     let list = list::need_open(&mut tx, subject.workspace, &list.name).await?;
+    if let Some(rule) = list_rule::of_list(&mut tx, list.id).await? {
+        rule.check_basis(&list.name, Basis::Consent)?;
+        rule.check_fields(&list.name, contact.values.keys().map(String::as_str))?;
+    }
     lifting::lift(installation, &mut tx, subject.workspace, list.id, &contact.address, now / DAY).await?;
     let id = installation.ids.next()?;
     let joining = NewSubscription { id, contact: contact.id, state: State::Confirmed };

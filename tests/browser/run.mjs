@@ -191,6 +191,7 @@ try {
     unsubscribe: [`${PUBLIC}${first.unsubscribe}`, 200],
     preferences: [`${PUBLIC}${first.preferences}`, 200],
     welcome: [`${PUBLIC}/`, 200],
+    "preferences-ask": [`${PUBLIC}/preferences`, 200],
     damaged: [`${PUBLIC}/u/damaged`, 400],
     unknown: [`${PUBLIC}/nowhere`, 404],
     inbox: [`${DESK}/inbox`, 200],
@@ -206,7 +207,7 @@ try {
     "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };
   for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "emails", "media", "exports",
-    "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy", "help/segments",
+    "forms", "requests", "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy", "help/segments",
     "help/words"]) {
     pages[path.replace("/", "-")] = [`${DESK}/w/main/${path}`, 200];
   }

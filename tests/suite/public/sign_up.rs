@@ -9,13 +9,15 @@ use sendoff::audience::subscription::{self, State};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::id::Id;
 use sendoff::usecase::form::{self, FormInput};
-use sendoff::usecase::link_mail;
+use sendoff::usecase::sign_up::{self, Posted, SignedUp};
+use sendoff::usecase::{Actor, link_mail};
 
 use super::fixture::{Reply, WebFixture};
 use crate::canary;
 use crate::erasure::{erase, is_blocked};
 use crate::fixture::{Fixture, Kind as Database, both};
 use crate::import::fixture::find;
+use crate::policy::fixture as policies;
 
 /// A form to the list Offers with a box for personal data and the field city.
 async fn add_form(fixture: &Fixture) -> Id {
@@ -30,7 +32,7 @@ async fn add_form(fixture: &Fixture) -> Id {
 }
 
 /// Opens the page, waits, and sends it as a person would.
-pub async fn sign_up(site: &WebFixture, form: Id, body: &str) -> Reply {
+pub async fn send_form(site: &WebFixture, form: Id, body: &str) -> Reply {
     let page = site.get(&format!("/f/{form}")).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     site.state.installation.clock.advance(3_000);
@@ -76,7 +78,7 @@ both!(only_the_button_behind_the_link_subscribes, |fixture| {
     let page = site.get(&format!("/f/{form}")).await.body;
     assert!(!page.contains("checked") && page.contains("Да, новости"), "no box is ticked: {page}");
     assert!(!page.contains("<script") && !page.contains("style="), "{page}");
-    let sent = sign_up(&site, form, "address=Olga@Example.org&field-city=Tver&box=0&box=2").await;
+    let sent = send_form(&site, form, "address=Olga@Example.org&field-city=Tver&box=0&box=2").await;
     assert_eq!(sent.status, StatusCode::OK, "{}", sent.body);
     assert!(find(fixture, "olga@example.org").await.is_none(), "nothing is stored yet");
     let dump = super::fixture::dump(fixture).await;
@@ -114,10 +116,10 @@ both!(the_answer_is_the_same_for_every_address, |fixture| {
     let site = WebFixture::new(fixture).await;
     let form = add_form(fixture).await;
     erase(fixture, "gone@example.org").await;
-    sign_up(&site, form, "address=waits@example.org&box=0&box=2").await;
+    send_form(&site, form, "address=waits@example.org&box=0&box=2").await;
     let mut answers = Vec::new();
     for who in ["new@example.org", "anna@example.org", "boris@example.org", "gone@example.org", "waits@example.org"] {
-        let answer = sign_up(&site, form, &format!("address={who}&box=0&box=2")).await;
+        let answer = send_form(&site, form, &format!("address={who}&box=0&box=2")).await;
         answers.push((answer.status, answer.body, format!("{:?}", answer.headers)));
     }
     for answer in &answers {
@@ -156,7 +158,7 @@ both!(ten_thousand_posts_for_one_address_send_one_message, |fixture| {
     // On the next days three in a week, then none.
     for _ in 0..6 {
         fixture.installation.clock.advance(DAY + 1);
-        sign_up(&site, form, "address=victim@example.org&box=0&box=2").await;
+        send_form(&site, form, "address=victim@example.org&box=0&box=2").await;
         deliver(fixture).await;
     }
     assert_eq!(links(fixture, "f/confirm").len(), 3);
@@ -167,12 +169,12 @@ both!(a_network_is_slowed_down_and_others_are_not, |fixture| {
     let form = add_form(fixture).await;
     let mut busy = 0;
     for index in 0..25 {
-        let answer = sign_up(&site, form, &format!("address=p{index}@example.org&box=0&box=2")).await;
+        let answer = send_form(&site, form, &format!("address=p{index}@example.org&box=0&box=2")).await;
         busy += u32::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
     }
     assert_eq!(busy, 5);
     fixture.installation.clock.advance(3_600_000);
-    let later = sign_up(&site, form, "address=late@example.org&box=0&box=2").await;
+    let later = send_form(&site, form, "address=late@example.org&box=0&box=2").await;
     assert_eq!(later.status, StatusCode::OK);
 });
 
@@ -211,7 +213,7 @@ both!(bots_and_other_sites_do_not_sign_anybody_up_at_once, |fixture| {
         ("address=a@example.org&box=2", "list"),
         ("address=a@example.org&box=0", "box"),
     ] {
-        let refused = sign_up(&site, form, wrong).await;
+        let refused = send_form(&site, form, wrong).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(refused.body.contains(key) && refused.body.contains("role=\"alert\""), "{wrong}: {}", refused.body);
     }
@@ -224,7 +226,7 @@ both!(an_erased_person_comes_back_by_their_own_confirmation_only, |fixture| {
     let form = add_form(fixture).await;
     erase(fixture, "anna@example.org").await;
     fixture.installation.clock.advance(DAY);
-    sign_up(&site, form, "address=anna@example.org&box=0&box=2").await;
+    send_form(&site, form, "address=anna@example.org&box=0&box=2").await;
     deliver(fixture).await;
     assert!(is_blocked(fixture, "anna@example.org", site.offers.id).await, "until the button is pressed");
     let link = links(fixture, "f/confirm").remove(0);
@@ -234,7 +236,7 @@ both!(an_erased_person_comes_back_by_their_own_confirmation_only, |fixture| {
 
     // An erasure takes what waits with it.
     fixture.installation.clock.advance(2 * DAY);
-    sign_up(&site, form, "address=anna@example.org&box=1&box=2").await;
+    send_form(&site, form, "address=anna@example.org&box=1&box=2").await;
     deliver(fixture).await;
     let link = links(fixture, "f/confirm").remove(1);
     erase(fixture, "anna@example.org").await;
@@ -246,8 +248,8 @@ both!(an_erased_person_comes_back_by_their_own_confirmation_only, |fixture| {
 both!(it_was_not_me_deletes_and_blocks_and_what_waits_expires, |fixture| {
     let site = WebFixture::new(fixture).await;
     let form = add_form(fixture).await;
-    sign_up(&site, form, "address=olga@example.org&box=0&box=2").await;
-    sign_up(&site, form, "address=petr@example.org&box=0&box=2").await;
+    send_form(&site, form, "address=olga@example.org&box=0&box=2").await;
+    send_form(&site, form, "address=petr@example.org&box=0&box=2").await;
     assert_eq!(deliver(fixture).await, 2);
     let mut sent = links(fixture, "f/confirm");
     let is_first = site.get(&sent[0]).await.body.contains("o***@");
@@ -256,7 +258,7 @@ both!(it_was_not_me_deletes_and_blocks_and_what_waits_expires, |fixture| {
     assert_eq!(canary::number(fixture, "select count(*) from mailed_link").await, 1);
     for _ in 0..5 {
         fixture.installation.clock.advance(8 * DAY);
-        sign_up(&site, form, "address=olga@example.org&box=0&box=2").await;
+        send_form(&site, form, "address=olga@example.org&box=0&box=2").await;
         assert_eq!(deliver(fixture).await, 0, "no form writes to that address");
     }
     assert!(site.post(&sent[0], "").await.body.contains("no longer valid"), "three days are over");
@@ -294,4 +296,49 @@ both!(a_form_is_made_changed_and_removed, |fixture| {
         .expect("declared");
     form::remove(installation, actor, "footer").await.expect("removed");
     assert_eq!(site.get(&format!("/f/{form}")).await.status, StatusCode::NOT_FOUND);
+});
+
+both!(a_form_is_held_to_the_policy, |fixture| {
+    policies::set_up(fixture).await;
+    let (installation, actor) = (&fixture.installation, &fixture.actor);
+    let input = |list: &str, fields: &[&str]| FormInput {
+        lists: vec![(list.to_owned(), String::new())],
+        fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+        from: "Shop <news@shop.example>".to_owned(),
+        ..FormInput::default()
+    };
+    for (list, field, key) in [("Service", "plan", "policy-other-basis"), ("News", "phone", "policy-other-field")] {
+        let refused = form::add(installation, actor, "x", &input(list, &[field])).await;
+        assert_eq!(refused.expect_err(list).message().key, key);
+    }
+    let made = form::add(installation, actor, "news", &input("News", &["first_name"])).await.expect("a form");
+    assert_eq!(made.definition.boxes[0].text, "I want news by e-mail.", "the text of the purpose");
+    assert_eq!(made.definition.fields, ["first_name", "birth_date"], "the date of birth is asked for");
+
+    let recipient = Actor::recipient();
+    let token = sign_up::open(installation, &recipient, made.row.id).await.expect("read").expect("a form").token;
+    installation.clock.advance(3_000);
+    let submit = async |born: &str| {
+        let posted = Posted {
+            address: "olga@example.org".to_owned(),
+            values: vec![("birth_date".to_owned(), born.to_owned())],
+            boxes: vec![0],
+            token: token.clone(),
+            trap: String::new(),
+            network: None,
+        };
+        sign_up::submit(installation, &recipient, made.row.id, &posted).await.map_err(|error| error.message().key)
+    };
+    assert_eq!(submit("").await, Err("form-age-needed"));
+    assert_eq!(submit("2010-01-01").await, Err("policy-too-young"));
+    assert_eq!(submit("1990-01-01").await, Ok(SignedUp::Accepted));
+    assert_eq!(deliver(fixture).await, 1);
+    let link = links(fixture, "f/confirm").remove(0);
+    let token = link.rsplit('/').next().expect("a token");
+    let lists = sign_up::confirm(installation, &recipient, token).await.expect("confirmed");
+    assert_eq!(lists, Some(vec!["News".to_owned()]));
+    let olga = find(fixture, "olga@example.org").await.expect("a contact");
+    let mut conn = installation.db.read().await.expect("a connection");
+    let receipts = consent::of_contact(&mut conn, olga.id).await.expect("read");
+    assert_eq!((receipts[0].purpose.as_str(), receipts[0].edition.as_str()), ("marketing", "1"));
 });
