@@ -1,5 +1,6 @@
 # Requests of people about their data.
 request-day = “{ $day }” is no day up to today. Write it as 2026-12-01.
+request-channel = “{ $channel }” is no way in which a request comes. There are: { $known }
 request-unknown = There is no request { $id }. See: sendoff request ls
 request-closed = Request { $id } is closed.
 request-erased = The person of this request is erased; nothing that names them is kept.

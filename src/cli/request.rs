@@ -62,7 +62,7 @@ pub struct AddArgs {
     /// access, copy, correction, objection, erasure, restriction, portability, withdrawal or complaint
     #[arg(long, value_name = "KIND", value_parser = |text: &str| parse_word::<RequestKind>("--kind", text))]
     kind: RequestKind,
-    /// How it came in, such as post or phone
+    /// How it came in: post, phone, email or person
     #[arg(long, value_name = "WAY", default_value = "post")]
     channel: String,
     /// What was asked, in words

@@ -21,6 +21,8 @@ pub use crate::privacy::subject_request::{RequestKind, RequestState as State};
 
 /// How long before a due date owners are reminded.
 pub const REMINDER: Millis = 3 * DAY;
+/// The ways in which a request comes to an operator.
+const CHANNELS: &[&str] = &["post", "phone", "email", "person"];
 /// Characters of a note.
 const MAX_NOTE_CHARS: usize = 4_000;
 
@@ -131,6 +133,12 @@ pub async fn add(installation: &Installation, actor: &Actor, new: &NewRequest) -
     let permit = actor.permit(installation, Action::ManageRequests).await?;
     let address = parse(&new.address)?;
     let now = installation.clock.now();
+    // The word stays after an erasure, so it must name nobody.
+    if !CHANNELS.contains(&new.channel.as_str()) {
+        let known = CHANNELS.join(", ");
+        let message = Message::new("request-channel").with("channel", &new.channel).with("known", known);
+        return Err(message.invalid_field("channel"));
+    }
     let received_at = match new.received.as_deref().map(str::trim).filter(|day| !day.is_empty()) {
         None => now,
         Some(day) => {

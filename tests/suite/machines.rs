@@ -250,6 +250,8 @@ async fn running_mailer_stops_while_machines_are_awaited() {
 
 /// Columns of tables with personal data whose values are words of the program or digests.
 const SAMPLED: &[&str] = &[
+    "consent.edition",
+    "consent.kind",
     "consent.purpose",
     "delivery.lane",
     "delivery.reason",
@@ -258,6 +260,12 @@ const SAMPLED: &[&str] = &[
     "evidence.basis",
     "evidence.channel",
     "hard_bounce.status",
+    "preference.frequency",
+    "subject_request.channel",
+    "subject_request.identity",
+    "subject_request.kind",
+    "subject_request.law",
+    "subject_request.state",
     "subscription.state",
 ];
 

@@ -88,6 +88,9 @@ both!(requests_of_every_kind_are_due_by_law, |fixture| {
     fixture.installation.clock.advance(14 * DAY);
     let late = request::list(installation, actor).await.expect("listed").requests;
     assert_eq!(late.iter().filter(|row| row.overdue).count(), 8, "nine of the Russian law, one extended");
+    let other = "Anna's uncle".to_owned();
+    let named = NewRequest { channel: other, ..by_post("a@example.org", RequestKind::Copy, Law::Eu) };
+    assert_eq!(key(request::add(installation, actor, &named).await), "request-channel");
     let wrong =
         NewRequest { received: Some("2027-01-01".to_owned()), ..by_post("a@example.org", RequestKind::Copy, Law::Eu) };
     assert_eq!(key(request::add(installation, actor, &wrong).await), "request-day");
