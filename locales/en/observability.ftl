@@ -100,3 +100,4 @@ watch-uncertain = { $count ->
 watch-rate = { $rate } messages a second
 watch-ends = { $rate } messages a second, finished at about { $time }
 watch-again = The rest was deferred; the next retry is at { $time }.
+health-audit-unwritten = { $count } entries of the audit log could not be written since the start; see the log for the reason, usually a full disk or a read-only folder

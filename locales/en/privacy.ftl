@@ -72,3 +72,6 @@ log-line-changed = { $file }, line { $line }: the line was changed after it was 
 log-line-missing = { $file }, line { $line }: the line does not follow the one before; lines were removed, put in or moved
 log-end-missing = lines are missing at the end: the newest is number { $newest }, it should be number { $expected }
 log-head-missing = { $file } is missing or was not written by this installation, so it cannot be checked that no lines are missing at the end
+trace-backup-none = { $file }: nothing found.
+trace-backup-some = { $file }: found { $hits } times. A restore of this backup erases who left since; delete it to lose the bytes too.
+trace-backup-unopened = { $file } was not opened: name it with --backup, and its private key with --identity.

@@ -39,3 +39,4 @@ workspace-will-be-erased = Its people will be erased on { $day }.
 workspace-was-erased = Its people were erased on { $day }.
 workspace-backups-until = The backups that hold them will be deleted on { $day }.
 workspace-backups-gone = The backups that held them were gone on { $day }.
+workspace-end-type = To end it, type

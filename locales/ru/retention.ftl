@@ -40,3 +40,4 @@ workspace-will-be-erased = Данные людей будут удалены { $
 workspace-was-erased = Данные людей удалены { $day }.
 workspace-backups-until = Резервные копии, в которых они есть, будут удалены { $day }.
 workspace-backups-gone = Резервных копий, в которых они были, не стало { $day }.
+workspace-end-type = Чтобы закрыть, введите

@@ -1,5 +1,6 @@
 //! `sendoff trace search ADDRESS` (also `sendoff residue ADDRESS`): every place that still holds an address.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use clap::{Args, Subcommand};
@@ -26,6 +27,12 @@ pub struct Command {
     /// Then remove the bytes of erased contacts that are still stored, and search again
     #[arg(long)]
     pub clean: bool,
+    /// Also open these backups, and search them
+    #[arg(long = "backup", value_name = "FILE", requires = "identity")]
+    pub backups: Vec<PathBuf>,
+    /// The private key of the backups
+    #[arg(long, value_name = "FILE", requires = "backups")]
+    pub identity: Option<PathBuf>,
 }
 
 /// Runs the search. `failed` is set when anything was found, with `--clean` by the second search.
@@ -45,7 +52,31 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
     } else if searched.pending {
         lines.push(lang.tr("trace-pending"));
     }
+    let opened = match &command.identity {
+        Some(identity) => {
+            trace_search::search_backups(installation, actor, &command.address, &command.backups, identity).await?
+        }
+        None => Vec::new(),
+    };
+    for one in &opened {
+        let key = if one.report.hits == 0 { "trace-backup-none" } else { "trace-backup-some" };
+        let message = Message::new(key).with("file", &one.backup).with("hits", one.report.hits);
+        lines.push(lang.translate(&message));
+    }
+    let known = trace_search::known_backups(installation, actor).await?;
+    let unopened: Vec<_> =
+        known.into_iter().filter(|path| !opened.iter().any(|one| is_same(&one.backup, path))).collect();
+    for file in &unopened {
+        lines.push(lang.translate(&Message::new("trace-backup-unopened").with("file", file)));
+    }
+    output.json["backups"] = Output::new(&opened, lang, String::new()).json;
+    output.json["unopened_backups"] = unopened.into();
     Ok(Output { text: lines.join("\n"), ..output })
+}
+
+/// Whether a path that was named is the one of a backup that was made.
+fn is_same(named: &str, made: &str) -> bool {
+    std::path::absolute(named).is_ok_and(|path| path.display().to_string() == made)
 }
 
 async fn search(installation: &Installation, actor: &Actor, address: &str, lang: Lang) -> Result<Searched> {

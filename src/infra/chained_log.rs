@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub struct ChainedLog {
     /// Entries that wait for the next write, and the number of writes.
     waiting: Arc<Mutex<Waiting>>,
     writing: Arc<tokio::sync::Mutex<()>>,
+    /// Writes of this process that failed.
+    failures: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -58,8 +61,8 @@ struct Head {
 impl ChainedLog {
     /// The log of this name in a folder; the first entry makes its files. `key` authenticates the head.
     pub fn new(folder: PathBuf, name: &'static str, key: Key) -> Self {
-        let (waiting, writing) = (Arc::default(), Arc::default());
-        Self { folder: Arc::new(folder), name, key: Arc::new(key), waiting, writing }
+        let (waiting, writing, failures) = (Arc::default(), Arc::default(), Arc::default());
+        Self { folder: Arc::new(folder), name, key: Arc::new(key), waiting, writing, failures }
     }
 
     /// Appends entries. They are on disk when this returns; entries of concurrent callers share a write.
@@ -87,12 +90,18 @@ impl ChainedLog {
         let written = tokio::task::spawn_blocking(move || log.write(&taken)).await;
         let written = written.unwrap_or_else(|_| Err(io::Error::other("the write stopped")));
         written.map_err(|error| {
+            self.failures.fetch_add(1, Ordering::Relaxed);
             let mut waiting = self.lock();
             waiting.failed.push(number);
             let excess = waiting.failed.len().saturating_sub(100);
             waiting.failed.drain(..excess);
             Error::io(self.folder.join(self.name).display())(error)
         })
+    }
+
+    /// How many writes of this process failed.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// [`ChainedLog::append`] for code that waits for files anyway.

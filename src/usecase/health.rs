@@ -120,6 +120,9 @@ impl HealthSnapshot {
         if !self.awaited.is_empty() {
             add(true, Message::new("health-restore-awaited").with("machines", machine::names(&self.awaited)));
         }
+        if installation.audit_log.failures() > 0 {
+            add(false, Message::new("health-audit-unwritten").with("count", installation.audit_log.failures()));
+        }
         let status = &installation.mailer_status;
         if let Some(cause) = status.exit_reason() {
             add(true, Message::new("health-mailer-exited").with("cause", cause));

@@ -207,10 +207,25 @@ try {
     "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };
   for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "emails", "media", "exports",
-    "forms", "requests", "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy", "help/segments",
+    "forms", "requests", "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy",
+    "privacy/audit", "privacy/destruction", "privacy/retention", "privacy/policy", "help/segments",
     "help/words"]) {
-    pages[path.replace("/", "-")] = [`${DESK}/w/main/${path}`, 200];
+    pages[path.replaceAll("/", "-")] = [`${DESK}/w/main/${path}`, 200];
   }
+  // A form, as people see it and as its makers do.
+  const made = await fetch(`${DESK}/w/main/forms/add`, {
+    method: "POST", redirect: "manual", headers: { origin: DESK },
+    body: new URLSearchParams({
+      name: "Footer", title: "Our news", intro: "Once a month.", language: "en", from: "News <news@shop.example>", list: "News",
+      "text-News": "I want the news by email.", processing: "1", "processing-text": "I agree that my data is stored.",
+    }),
+  });
+  assert.equal(made.status, 303, await made.text());
+  const [, form] = (await (await fetch(`${DESK}/w/main/forms`)).text()).match(/forms\/(\d+)"/);
+  pages["forms-one"] = [`${DESK}/w/main/forms/${form}`, 200];
+  const embedded = await (await fetch(`${DESK}/w/main/forms/${form}`)).text();
+  pages["sign-up"] = [`${PUBLIC}/f/${embedded.match(/\/f\/([\w-]+)/)[1]}`, 200];
+  pages["preferences-by-address"] = [`${PUBLIC}/preferences`, 200];
   // The first campaign, contact and list.
   for (const section of ["campaigns", "people", "lists"]) {
     const text = await (await fetch(`${DESK}/w/main/${section}`)).text();
@@ -259,6 +274,13 @@ try {
   page = await open(plain, "no-data", `${PUBLIC}${third.preferences}`, 200);
   assert.match(await page.textContent("h1"), /We hold no data about you|Данных о вас здесь нет/);
   assert.notEqual(await deskCounts(), before, "the desk counts unsubscribes");
+
+  // The act of destruction of this month, on paper.
+  const month = new Date().toISOString().slice(0, 7);
+  page = await open(plain, "act", `${DESK}/w/main/privacy/destruction/${month}`, 200);
+  const act = await page.pdf({ format: "A4" });
+  assert(act.subarray(0, 5).toString() === "%PDF-" && act.length > 5_000, "the act prints");
+  assert.equal((act.toString("latin1").match(/\/Type ?\/Page\b/g) ?? []).length, 1, "the act fits on one page");
   await plain.close();
 
   await runSeason("en-GB", WIDE, true);

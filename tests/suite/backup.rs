@@ -10,8 +10,9 @@ use sendoff::infra::error::{Kind as ErrorKind, Result};
 use sendoff::infra::installation::Installation;
 use sendoff::mailer::lease::Lease;
 use sendoff::privacy::erasure::{self, Reason};
+use sendoff::privacy::physical_erasure;
 use sendoff::usecase::backup::{self, RestoreRequest, Restored};
-use sendoff::usecase::{Actor, NO_WORKSPACE, startup};
+use sendoff::usecase::{Actor, NO_WORKSPACE, startup, trace_search};
 use tempfile::TempDir;
 
 use crate::canary;
@@ -305,3 +306,27 @@ async fn backups_of_a_folder_get_names_and_old_ones_go() {
     assert_eq!(refused.message().key, "backup-key-inside");
     fixture.close().await;
 }
+
+both!(a_trace_search_opens_backups_and_names_those_it_could_not, |fixture| {
+    people(fixture).await;
+    let away = Away::new(fixture).await;
+    let later = away.back_up(fixture, "later.age").await;
+    erase(fixture, 3..4).await;
+    physical_erasure::run(&fixture.installation).await.expect("overwritten");
+    let (installation, address) = (&fixture.installation, "person3@example.org");
+    let key = away.folder.path().join("key");
+
+    let live = trace_search::search(installation, &OPERATOR, address, |_, _| {}).await.expect("searched");
+    let backups = [away.backup.clone()];
+    let found = trace_search::search_backups(installation, &OPERATOR, address, &backups, &key).await.expect("searched");
+    let known = trace_search::known_backups(installation, &OPERATOR).await.expect("listed");
+
+    assert_eq!(live.report.hits, 0, "{live:?}");
+    assert!(found[0].report.hits > 0 && found[0].report.traces.iter().any(|trace| trace.place == "contact.address"));
+    assert_eq!(known, [away.backup.display().to_string(), later.display().to_string()]);
+    let again = trace_search::search(installation, &OPERATOR, address, |_, _| {}).await.expect("searched");
+    assert_eq!(again.report.hits, 0, "the copy is removed");
+    fs::write(&away.backup, "no backup").expect("damaged");
+    let refused = trace_search::search_backups(installation, &OPERATOR, address, &backups, &key).await;
+    assert_eq!(refused.expect_err("damaged").kind(), ErrorKind::Invalid);
+});

@@ -31,6 +31,7 @@ mod failpoint;
 mod fields;
 mod file_erasure;
 mod fixture;
+mod forget;
 mod gallery;
 mod hard_bounce;
 mod health_and_metrics;

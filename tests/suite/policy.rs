@@ -1,7 +1,7 @@
 //! Privacy policies: files are checked and applied, and every entrance keeps to them.
 
 mod apart;
-mod companies;
+pub mod companies;
 mod editions;
 mod entrances;
 pub mod fixture;

@@ -242,7 +242,8 @@ both!(command_looks_first_and_cleans_and_looks_again_when_asked, |fixture| {
     let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
     canary::person(fixture, &list, &text).await;
-    let ask = |clean| cli::trace_search::Command { address: text.to_uppercase(), clean };
+    let ask =
+        |clean| cli::trace_search::Command { address: text.to_uppercase(), clean, backups: Vec::new(), identity: None };
     let run = async |clean, lang| {
         cli::trace_search::run(&fixture.installation, &fixture.actor, ask(clean), lang).await.expect("searched")
     };
@@ -268,7 +269,8 @@ both!(command_looks_first_and_cleans_and_looks_again_when_asked, |fixture| {
     assert_eq!((cleaned.failed, cleaned.json["after"]["hits"].as_u64()), (false, Some(0)));
     assert!(!after.failed && after.json["after"].is_null());
     assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
-    let refusal = cli::trace_search::Command { address: "nonsense".to_owned(), clean: true };
+    let refusal =
+        cli::trace_search::Command { address: "nonsense".to_owned(), clean: true, backups: Vec::new(), identity: None };
     assert_eq!(
         cli::trace_search::run(&fixture.installation, &fixture.actor, refusal, Lang::RU)
             .await

@@ -112,6 +112,12 @@ async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<DestructionP
     Ok(DestructionPage { title: visit.tr("desk-destruction"), months, form, found: None, visit })
 }
 
+impl ActPage {
+    fn minute(at: &str) -> String {
+        format!("{} UTC", minute(at))
+    }
+}
+
 /// A time of the log without seconds.
 fn minute(at: &str) -> String {
     at.chars().take(16).collect::<String>().replace('T', " ")

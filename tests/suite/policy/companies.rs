@@ -22,7 +22,7 @@ use crate::canary;
 use crate::fixture::{Fixture, both};
 
 /// Makes the lists and fields of a company and applies its policy.
-async fn company(fixture: &Fixture, name: &str) -> Policy {
+pub async fn company(fixture: &Fixture, name: &str) -> Policy {
     let (installation, actor) = (&fixture.installation, &fixture.actor);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies").join(format!("{name}.toml"));
     let file = read_file(&path).expect("a policy file");
@@ -48,7 +48,7 @@ async fn company(fixture: &Fixture, name: &str) -> Policy {
 }
 
 /// Whether each promise of the company is kept; each has evidence.
-async fn kept(fixture: &Fixture) -> BTreeMap<&'static str, bool> {
+pub async fn kept(fixture: &Fixture) -> BTreeMap<&'static str, bool> {
     let proof = proof::prove(&fixture.installation, &fixture.actor).await.expect("proven");
     proof.promises.iter().for_each(|one| assert!(!one.evidence.is_empty(), "{} has no evidence", one.id));
     proof.promises.iter().map(|one| (one.id, one.kept)).collect()
@@ -60,7 +60,7 @@ async fn broken(fixture: &Fixture) -> Vec<&'static str> {
 }
 
 /// Adds somebody to the first list of the policy.
-async fn join(fixture: &Fixture, policy: &Policy, address: &str, set: &[(&str, &str)]) {
+pub async fn join(fixture: &Fixture, policy: &Policy, address: &str, set: &[(&str, &str)]) {
     let purpose = &policy.purposes[0];
     add(fixture, address, (&purpose.lists[0], purpose.basis), set).await.expect("added");
 }
