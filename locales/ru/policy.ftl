@@ -285,3 +285,4 @@ person-unreachable = адрес недоступен
 proof-requests-overdue = Просроченных запросов
 proof-requests-unproven = Запросов с данными без подтверждения личности
 proof-requests = Запросов
+proof-unsubscribe-reader = Как обрабатываются письма в него: их читает оператор и вносит каждую просьбу
