@@ -208,7 +208,7 @@ async fn requests_by_kind_and_law() {
                     address: "anna@x.test".to_owned(),
                     kind: *what,
                     channel: "post".to_owned(),
-                    note: "a letter".to_owned(),
+                    note: "asked by post".to_owned(),
                     checked: Some("passport seen".to_owned()),
                     law: Some(*law),
                     received: None,
