@@ -50,8 +50,9 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// A command.
+/// A command. Its options are built only when it is the one that was given.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Create the data folder, keys and tables
     Init,

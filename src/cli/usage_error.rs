@@ -40,13 +40,15 @@ fn deepest(matches: &ArgMatches, id: &str) -> Option<String> {
 
 /// The commands at the place of the line where one is unknown.
 fn known_commands(words: &[String]) -> String {
-    let mut at = &Cli::command();
+    let mut root = Cli::command();
+    root.build();
+    let mut at = &root;
     for word in words.iter().skip(1) {
         let inner = at.find_subcommand(word);
         at = inner.unwrap_or(at);
     }
-    let names = at.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    names.collect::<Vec<_>>().join(", ")
+    let shown = at.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    shown.filter(|name| *name != "help").collect::<Vec<_>>().join(", ")
 }
 
 fn message(error: &clap::Error, words: &[String]) -> Message {

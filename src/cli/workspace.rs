@@ -68,22 +68,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
 }
 
 fn end(view: &EndView, lang: Lang) -> Output {
-    let lines = match view.end {
-        None => vec![lang.tr("workspace-goes-on")],
-        Some(end) => {
-            let on = |key, at| lang.translate(&Message::new(key).with("day", time(at)));
-            vec![
-                on(if view.blocked { "workspace-is-blocked" } else { "workspace-will-end" }, end.ends_at),
-                match end.erased_at {
-                    Some(at) => on("workspace-was-erased", at),
-                    None => on("workspace-will-be-erased", end.erase_at),
-                },
-                match end.backups_gone_at {
-                    Some(at) => on("workspace-backups-gone", at),
-                    None => on("workspace-backups-until", end.backups_until),
-                },
-            ]
-        }
-    };
-    Output::new(view, lang, lines.join("\n"))
+    let lines: Vec<_> = view.sentences(time).iter().map(|line| lang.translate(line)).collect();
+    let text = if lines.is_empty() { lang.tr("workspace-goes-on") } else { lines.join("\n") };
+    Output::new(view, lang, text)
 }

@@ -47,6 +47,25 @@ pub struct EndView {
     pub blocked: bool,
 }
 
+impl EndView {
+    /// What has happened and what will; `day` writes a moment. Empty for a workspace that goes on.
+    pub fn sentences(&self, day: impl Fn(Millis) -> String) -> Vec<Message> {
+        let Some(end) = self.end else { return Vec::new() };
+        let on = |key, at| Message::new(key).with("day", day(at));
+        vec![
+            on(if self.blocked { "workspace-is-blocked" } else { "workspace-will-end" }, end.ends_at),
+            match end.erased_at {
+                Some(at) => on("workspace-was-erased", at),
+                None => on("workspace-will-be-erased", end.erase_at),
+            },
+            match end.backups_gone_at {
+                Some(at) => on("workspace-backups-gone", at),
+                None => on("workspace-backups-until", end.backups_until),
+            },
+        ]
+    }
+}
+
 /// The end of the workspace.
 pub async fn show(installation: &Installation, actor: &Actor) -> Result<EndView> {
     let permit = actor.permit(installation, Action::ReadOverview).await?;

@@ -1,7 +1,7 @@
-//! Fail points exist only in a program built with the feature `failpoints`.
+//! Fail points exist only in a program built with the feature `failpoints`. `tests/run figures` looks at the released one.
 
 #[test]
-fn shipped_program_has_no_fail_points() {
+fn only_a_build_with_the_feature_has_fail_points() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_sendoff")).expect("the program");
     let holds = |word: &[u8]| program.windows(word.len()).any(|window| window == word);
 

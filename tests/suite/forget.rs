@@ -3,15 +3,21 @@
 
 use std::collections::HashSet;
 
+use sendoff::audience::contact::Values;
 use sendoff::audience::tombstone;
 use sendoff::campaign::delivery::State;
 use sendoff::infra::clock::DAY;
 use sendoff::infra::secret::Key;
 use sendoff::privacy::erasure::{self, Reason};
 use sendoff::privacy::physical_erasure;
+use sendoff::report::export::{self, Export, Format};
 use sendoff::usecase::contact::Urgency;
+use sendoff::usecase::form::{self, FormInput};
 use sendoff::usecase::request::Law;
-use sendoff::usecase::{Actor, NO_WORKSPACE, backup, contact, list, request, retention, workspace_end};
+use sendoff::usecase::sign_up::{self, Posted, SignedUp};
+use sendoff::usecase::{
+    Actor, NO_WORKSPACE, backup, contact, field, link_mail, list, request, retention, workspace_end,
+};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -35,17 +41,61 @@ fn kinds() -> Vec<Kind> {
     }
 }
 
-/// A person in every table that a campaign fills, and the campaign.
+/// A person in the tables of a campaign, with field values, a request by post that names them, a sign-up by a form with its message
+/// in the capture inbox, and a file of an export.
 async fn plant(fixture: &Fixture, text: &str) -> (sendoff::audience::list::List, i64) {
+    let (installation, actor) = (&fixture.installation, &fixture.actor);
     let news = canary::list(fixture, "News").await;
-    let person = canary::person(fixture, &news, text).await;
+    field::add(installation, actor, "first_name", "text").await.expect("a field");
+    let values = Values::from_iter([("first_name".to_owned(), format!("I am {text}").into())]);
+    canary::join(fixture, &news, &[(canary::address(text), values)]).await;
+    let person = canary::id(fixture, text).await.expect("joined");
     canary::person(fixture, &news, "other@x.test").await;
     let (campaign, _) = canary::launch(fixture, &news, "autumn").await;
     let taken = canary::take(fixture, &campaign).await;
     let sent: Vec<_> = taken.values().map(|delivery| (*delivery, State::Accepted)).collect();
     canary::end(fixture, &campaign, &sent).await;
     canary::react(fixture, taken[text]).await;
+
+    let asked = request::NewRequest {
+        address: text.to_owned(),
+        kind: request::RequestKind::Correction,
+        channel: "post".to_owned(),
+        note: format!("{text} asks for another first name"),
+        checked: None,
+        law: Some(Law::Eu),
+        received: None,
+    };
+    request::add(installation, actor, &asked).await.expect("entered");
+    sign_up(fixture, text).await;
+    let file = installation.config.export_dir().join("people.csv");
+    let wanted = Export::new(export::Kind::People, Format::Csv, fixture.workspace.id);
+    export::to_file(installation, &wanted, &file, &mut |_, _| {}).await.expect("exported");
     (news, person)
+}
+
+/// Posts a form for an address, and lets its message go to the capture inbox.
+async fn sign_up(fixture: &Fixture, text: &str) {
+    let (installation, actor) = (&fixture.installation, &fixture.actor);
+    let input = FormInput {
+        lists: vec![("News".to_owned(), "I want news".to_owned())],
+        from: "Shop <news@shop.example>".to_owned(),
+        ..FormInput::default()
+    };
+    let form = form::add(installation, actor, "footer", &input).await.expect("a form").row.id;
+    let visitor = Actor::recipient();
+    let page = sign_up::open(installation, &visitor, form).await.expect("opened").expect("there");
+    installation.clock.advance(3_000);
+    let posted = Posted {
+        address: text.to_owned(),
+        values: Vec::new(),
+        boxes: vec![0],
+        token: page.token,
+        trap: String::new(),
+        network: None,
+    };
+    assert_eq!(sign_up::submit(installation, &visitor, form, &posted).await.expect("taken"), SignedUp::Accepted);
+    assert_eq!(link_mail::send_due(installation).await.expect("sent"), 1);
 }
 
 async fn leave(fixture: &Fixture, way: &str, text: &str, (news, person): &(sendoff::audience::list::List, i64)) {

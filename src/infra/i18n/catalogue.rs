@@ -1,6 +1,9 @@
 //! Translation catalogues in Fluent format, one bundle per language. A key that a language lacks is taken from the
 //! default language. Plural rules are those of CLDR, from the crate `fluent-bundle`.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
@@ -14,19 +17,43 @@ const NAME: &str = "language-name";
 /// The attribute of a message that is worded otherwise at the desk.
 const DESK: &str = "desk";
 
-/// The catalogues of all languages.
+/// The catalogues of all languages. Each is parsed when a sentence of it is first asked for: most processes speak one language.
 pub struct Catalogues {
-    bundles: Vec<(String, FluentBundle<FluentResource>)>,
+    languages: Vec<Language>,
     default: usize,
 }
 
+/// The catalogue of one language.
+struct Language {
+    tag: String,
+    texts: Vec<Cow<'static, str>>,
+    bundle: OnceLock<FluentBundle<FluentResource>>,
+}
+
+impl Language {
+    fn bundle(&self) -> &FluentBundle<FluentResource> {
+        self.bundle.get_or_init(|| bundle(&self.tag, &self.texts))
+    }
+
+    /// Whether this is the default language. Only the file with its name is parsed.
+    fn is_default(&self) -> bool {
+        let named: Vec<_> = self.texts.iter().filter(|text| text.contains(NAME)).collect();
+        status(&bundle(&self.tag, &named)).as_deref() == Some("default")
+    }
+}
+
 impl Catalogues {
-    /// Parses the texts of each language. A text with a syntax error loses the entry concerned; the tests of the
+    /// The catalogues of these texts. A text with a syntax error loses the entry concerned; the tests of the
     /// catalogues find it.
-    pub fn parse<'a, T: AsRef<str>>(languages: impl IntoIterator<Item = (&'a str, Vec<T>)>) -> Self {
-        let bundles: Vec<_> = languages.into_iter().map(|(tag, texts)| (tag.to_owned(), bundle(tag, &texts))).collect();
-        let default = bundles.iter().position(|(_, bundle)| status(bundle).as_deref() == Some("default")).unwrap_or(0);
-        Self { bundles, default }
+    pub fn parse<'a, T: Into<Cow<'static, str>>>(languages: impl IntoIterator<Item = (&'a str, Vec<T>)>) -> Self {
+        let language = |(tag, texts): (&str, Vec<T>)| Language {
+            tag: tag.to_owned(),
+            texts: texts.into_iter().map(Into::into).collect(),
+            bundle: OnceLock::new(),
+        };
+        let languages: Vec<_> = languages.into_iter().map(language).collect();
+        let default = languages.iter().position(Language::is_default).unwrap_or(0);
+        Self { languages, default }
     }
 
     /// Position of the default language.
@@ -36,7 +63,7 @@ impl Catalogues {
 
     /// Position of the language that fits a tag best: `pt-BR` before `pt`, in any case; `None` without one.
     pub fn find(&self, tag: &str) -> Option<usize> {
-        let find = |tag: &str| self.bundles.iter().position(|(own, _)| own.eq_ignore_ascii_case(tag));
+        let find = |tag: &str| self.languages.iter().position(|own| own.tag.eq_ignore_ascii_case(tag));
         find(tag).or_else(|| find(tag.split('-').next().unwrap_or_default()))
     }
 
@@ -90,7 +117,7 @@ impl Catalogues {
 
     fn format(&self, language: usize, key: &str, args: FluentArgs<'_>, attribute: Option<&str>) -> String {
         let find = |language: usize| {
-            let bundle = &self.bundles.get(language)?.1;
+            let bundle = self.languages.get(language)?.bundle();
             let message = bundle.get_message(key)?;
             let other = attribute.and_then(|name| Some(message.get_attribute(name)?.value()));
             Some((bundle, other.or(message.value())?))

@@ -11,7 +11,7 @@ use super::visit::Visit;
 use crate::infra::error::{Error, Message};
 use crate::usecase::Action;
 use crate::usecase::retention;
-use crate::usecase::workspace_end::{self, EndRequest, EndView};
+use crate::usecase::workspace_end::{self, EndRequest};
 use crate::web::form::Form;
 use crate::web::page::{day, minute};
 use crate::web::refusal::Refusal;
@@ -113,27 +113,10 @@ async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<RetentionPag
         rows: plan.rows,
         due: due.collect(),
         runs: runs.collect(),
-        end: sentences(&visit, &view),
+        end: view.sentences(|at| day(visit.frame.lang, at)).iter().map(|line| visit.say(line)).collect(),
         ends: view.end.is_some(),
         erased: view.end.is_some_and(|end| end.erased_at.is_some()),
         form,
         visit,
     })
-}
-
-/// What has happened and what will.
-fn sentences(visit: &Visit, view: &EndView) -> Vec<String> {
-    let Some(end) = view.end else { return Vec::new() };
-    let on = |key, at| visit.say(&Message::new(key).with("day", day(visit.frame.lang, at)));
-    vec![
-        on(if view.blocked { "workspace-is-blocked" } else { "workspace-will-end" }, end.ends_at),
-        match end.erased_at {
-            Some(at) => on("workspace-was-erased", at),
-            None => on("workspace-will-be-erased", end.erase_at),
-        },
-        match end.backups_gone_at {
-            Some(at) => on("workspace-backups-gone", at),
-            None => on("workspace-backups-until", end.backups_until),
-        },
-    ]
 }
