@@ -65,3 +65,30 @@ user-sessions-ended = { $count ->
     [one] { $count } session was ended.
    *[other] { $count } sessions were ended.
 }
+
+provider-silent = The identity provider does not answer. Try again later, or sign in with your password.
+provider-discovery = The identity provider does not describe itself as it should. An administrator can check its issuer: sendoff user oidc show.
+provider-code = The identity provider does not accept this sign-in. Begin again; if it stays so, an administrator can check the client and its secret.
+provider-token = The identity provider sent something that is not a token of this sign-in. Begin again.
+provider-signature = The token is not signed by the identity provider. Nobody was signed in.
+provider-issuer = The reply is of another identity provider. Nobody was signed in.
+provider-audience = The token is made for another program. Nobody was signed in.
+provider-nonce = The token belongs to another sign-in. Begin again.
+provider-expired = The token of the identity provider has expired. Begin again; if it stays so, compare the clocks of both servers.
+provider-email = The identity provider does not say that it has verified your address. Verify it there, or sign in with your password.
+provider-state = This sign-in was used already, has expired, or was begun in another browser. Begin again.
+provider-unknown-user = Nobody here has the address that the identity provider knows you by. Ask the owner for an invitation.
+provider-none = There is no identity provider. Set one with sendoff user oidc set.
+provider-damaged = The secret of the identity provider cannot be opened with the key of this installation. Set it again: sendoff user oidc set.
+provider-issuer-wrong = This is no issuer: a URL that begins with https://, as the provider names itself.
+provider-value-wrong = The value of { $field } is missing, too long, or has invisible characters.
+provider-set = The staff can sign in at { $issuer }. Tell the provider this address for its replies: { $url }
+provider-shown = { $label }: { $issuer }, client { $client }, { $secret ->
+    [true] with a secret
+   *[other] without a secret
+ }. { $answers ->
+    [true] It answers.
+   *[other] It does not answer as it should.
+ }
+    Address for its replies: { $url }
+provider-removed = The staff signs in with passwords alone.

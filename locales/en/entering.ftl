@@ -84,3 +84,7 @@ team-invite = Invite somebody
 team-invite-what = You get a link to send them. It is for this address alone, works once and ends after a week. The support reads until the day that you choose, and exports nothing.
 team-invite-button = Make the link
 team-invited = Send this link to { $address }. It is shown only now:
+
+provider-button = Sign in with { $label }
+provider-code-text = You have a second factor here, which your identity provider does not replace.
+provider-back = Back to the sign-in page

@@ -2,9 +2,11 @@
 //! people in. The rules of who may do what are in `usecase/action.rs`.
 
 pub mod base32;
+pub mod identity_provider;
 pub mod known_client;
 pub mod mailed_report;
 pub mod membership;
+pub mod oidc;
 pub mod password;
 pub mod recovery_code;
 pub mod role;

@@ -1,5 +1,5 @@
 //! Table `setup_link`: links that work once and for a while: to make the first administrator, to choose a password, to sign
-//! in to a demo.
+//! in to a demo; and sign-ins at an identity provider that have begun.
 
 use super::SecretToken;
 use crate::infra::clock::{DAY, Millis};
@@ -16,6 +16,10 @@ crate::text_enum! {
         Password = "password",
         /// To sign in to a demo.
         SignIn = "sign_in",
+        /// To come back from the identity provider.
+        Provider = "provider",
+        /// To type the code of the second factor after the identity provider.
+        ProviderCode = "provider_code",
     }
 }
 
@@ -26,6 +30,7 @@ impl LinkPurpose {
             Self::Setup => 7 * DAY,
             Self::Password => 3 * DAY,
             Self::SignIn => DAY,
+            Self::Provider | Self::ProviderCode => 15 * 60 * 1_000,
         }
     }
 }

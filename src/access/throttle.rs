@@ -1,100 +1,114 @@
-//! Throttle of sign-ins, in memory: how often clients that nobody knows may fail for one account, and from one network address.
-//! An account that does not exist is counted like any other. A client that once signed in is not counted here
-//! (`known_client`), so that nobody can lock another out.
+//! Table `sign_in_attempt`: throttle of sign-ins. It counts how often clients that nobody knows may fail for one account, and from
+//! one network address, for all processes together. An account that does not exist is counted like any other. A client that
+//! once signed in is not counted here (`known_client`), so that nobody can lock another out. What is counted stands there as a
+//! keyed digest, and goes a quarter of an hour after it began.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 
 use crate::infra::clock::Millis;
+use crate::infra::db::{Cells, Conn, Query};
+use crate::infra::error::Result;
 use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// How long attempts are counted.
-const WINDOW: Millis = 15 * 60 * 1_000;
+pub const WINDOW: Millis = 15 * 60 * 1_000;
 /// Failures in a window: of all unknown clients for one account, and of one address for all accounts.
-const FOR_ACCOUNT: u32 = 10;
-const FROM_ADDRESS: u32 = 50;
-/// Counters from which on old ones are removed, and how many there are at most.
-const MANY: usize = 10_000;
-const MOST: usize = 100_000;
+const FOR_ACCOUNT: i64 = 10;
+const FROM_ADDRESS: i64 = 50;
 
-/// What is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    /// Sign-ins to the account of an address in canonical form.
-    Account(String),
-    /// Sign-ins from a network address.
-    Address(IpAddr),
-    /// Passwords typed by somebody who is signed in as this user.
-    User(Id),
+/// What is counted, and how often it may fail.
+struct Key {
+    digest: Vec<u8>,
+    limit: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Counter {
-    since: Millis,
-    attempts: u32,
+impl Key {
+    fn new(installation: &Installation, kind: &str, value: &[u8], limit: i64) -> Self {
+        let parts = [b"sign-in attempt".as_slice(), kind.as_bytes(), value];
+        Self { digest: installation.keys.tombstone.mac(&parts).to_vec(), limit }
+    }
 }
-
-/// The counters of a process.
-#[derive(Debug, Default)]
-pub struct Throttle(Mutex<HashMap<Key, Counter>>);
 
 /// An attempt that was counted as a failure before it was made.
-#[derive(Debug)]
 #[must_use = "an attempt that succeeds is taken back"]
 pub struct CountedAttempt(Vec<Key>);
 
-impl Throttle {
-    /// Counts a sign-in by an unknown client. The error is the time in ms after which it may try again.
-    pub fn begin(&self, now: Millis, account: &str, address: Option<IpAddr>) -> Result<CountedAttempt, Millis> {
-        let address = address.map(|address| (Key::Address(network(address)), FROM_ADDRESS));
-        self.count(
-            now,
-            [Some((Key::Account(account.to_owned()), FOR_ACCOUNT)), address].into_iter().flatten().collect(),
-        )
+/// Counts a sign-in by an unknown client to an account. The inner error is the time in ms after which it may try again.
+pub async fn begin(
+    installation: &Installation,
+    account: &str,
+    address: Option<IpAddr>,
+) -> Result<Result<CountedAttempt, Millis>> {
+    let mut keys = vec![Key::new(installation, "account", account.as_bytes(), FOR_ACCOUNT)];
+    if let Some(address) = address {
+        keys.push(Key::new(installation, "network", network(address).to_string().as_bytes(), FROM_ADDRESS));
     }
+    count(installation, keys).await
+}
 
-    /// Counts a password typed by somebody who is signed in.
-    pub fn begin_of_user(&self, now: Millis, user: Id) -> Result<CountedAttempt, Millis> {
-        self.count(now, vec![(Key::User(user), FOR_ACCOUNT)])
-    }
+/// Counts a password typed by somebody who is signed in.
+pub async fn begin_of_user(installation: &Installation, user: Id) -> Result<Result<CountedAttempt, Millis>> {
+    count(installation, vec![Key::new(installation, "user", &user.to_be_bytes(), FOR_ACCOUNT)]).await
+}
 
-    /// Takes a counted attempt back, because it succeeded.
-    pub fn succeed(&self, attempt: CountedAttempt) {
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in attempt.0 {
-            if let Some(counter) = counters.get_mut(&key) {
-                counter.attempts = counter.attempts.saturating_sub(1);
-            }
-        }
+/// Takes a counted attempt back, because it succeeded.
+pub async fn succeed(conn: &mut Conn, attempt: CountedAttempt) -> Result<()> {
+    for key in attempt.0 {
+        let query =
+            Query::new("update sign_in_attempt set attempts = attempts - 1 where digest = :digest and attempts > 0");
+        query.bind("digest", key.digest).execute(&mut *conn).await?;
     }
+    Ok(())
+}
 
-    fn count(&self, now: Millis, keys: Vec<(Key, u32)>) -> Result<CountedAttempt, Millis> {
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counters.len() > MANY {
-            counters.retain(|_, counter| now < counter.since + WINDOW);
-            if counters.len() > MOST {
-                counters.clear();
-            }
+/// Counts an attempt under all keys, or under none when one of them has reached its limit.
+async fn count(installation: &Installation, keys: Vec<Key>) -> Result<Result<CountedAttempt, Millis>> {
+    let now = installation.clock.now();
+    let mut tx = installation.db.write().await?;
+    remove_old(&mut tx, now).await?;
+    for key in &keys {
+        if !add(&mut tx, key, now).await? {
+            let since = Query::new("select since from sign_in_attempt where digest = :digest");
+            let row = since.bind("digest", key.digest.clone()).fetch_optional(&mut tx).await?;
+            let since: Millis = row.map_or(Ok(now), |row| row.cell(0))?;
+            return Ok(Err((since + WINDOW - now).max(1)));
         }
-        let is_old = |counter: &Counter| now >= counter.since + WINDOW || now < counter.since;
-        for (key, limit) in &keys {
-            if let Some(counter) = counters.get(key)
-                && counter.attempts >= *limit
-                && !is_old(counter)
-            {
-                return Err(counter.since + WINDOW - now);
-            }
-        }
-        for (key, _) in &keys {
-            let counter = counters.entry(key.clone()).or_insert(Counter { since: now, attempts: 0 });
-            if is_old(counter) {
-                *counter = Counter { since: now, attempts: 0 };
-            }
-            counter.attempts += 1;
-        }
-        Ok(CountedAttempt(keys.into_iter().map(|(key, _)| key).collect()))
     }
+    tx.commit().await?;
+    Ok(Ok(CountedAttempt(keys)))
+}
+
+/// Counts one more in the window, or the first of a new one; false when there were too many.
+async fn add(conn: &mut Conn, key: &Key, now: Millis) -> Result<bool> {
+    let counted = Query::new(
+        "insert into sign_in_attempt (digest, attempts, since)
+         values (:digest, 1, :now)
+             on conflict (digest) do update
+            set attempts = case when sign_in_attempt.since between :begin and :now
+                                then sign_in_attempt.attempts + 1 else 1 end,
+                since = case when sign_in_attempt.since between :begin and :now
+                             then sign_in_attempt.since else :now end
+          where sign_in_attempt.attempts < :limit
+             or sign_in_attempt.since not between :begin and :now",
+    )
+    .bind("digest", key.digest.clone())
+    .bind("begin", now - WINDOW + 1)
+    .bind("now", now)
+    .bind("limit", key.limit)
+    .execute(conn)
+    .await?;
+    Ok(counted > 0)
+}
+
+/// Deletes what is counted no more. A few at a time, and none that another transaction holds: sign-ins do not wait for each other.
+async fn remove_old(conn: &mut Conn, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "delete from sign_in_attempt
+          where digest in (select digest from sign_in_attempt where since <= :end
+                            order by since limit 20{for_update_skip_locked})",
+    );
+    query.bind("end", now - WINDOW).execute(conn).await.map(drop)
 }
 
 /// The network of an address: one customer has a whole /64 of IPv6.
@@ -109,51 +123,13 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const NOW: Millis = 1_795_255_200_000;
-
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().expect(text))
-    }
-
     #[test]
-    fn account_is_closed_to_unknown_clients_for_a_while() {
-        let throttle = Throttle::default();
-        for index in 0..FOR_ACCOUNT {
-            let from = address(&format!("192.0.2.{index}"));
-            assert!(throttle.begin(NOW + Millis::from(index), "anna@example.org", from).is_ok());
-        }
+    fn one_customer_has_a_64() {
+        let of = |text: &str| network(text.parse().expect(text)).to_string();
 
-        let refused = throttle.begin(NOW + 60_000, "anna@example.org", address("192.0.2.200"));
-        assert_eq!(refused.err(), Some(WINDOW - 60_000));
-        assert!(throttle.begin(NOW + 60_000, "boris@example.org", address("192.0.2.1")).is_ok(), "another account");
-        assert!(throttle.begin(NOW + WINDOW, "anna@example.org", address("192.0.2.1")).is_ok(), "later");
-    }
-
-    #[test]
-    fn address_is_refused_whatever_the_account() {
-        let throttle = Throttle::default();
-        for index in 0..FROM_ADDRESS {
-            let from = address(&format!("2001:db8::{index:x}"));
-            assert!(throttle.begin(NOW, &format!("{index}@example.org"), from).is_ok());
-        }
-
-        assert!(throttle.begin(NOW, "anna@example.org", address("2001:db8::ffff")).is_err(), "the same /64");
-        assert!(throttle.begin(NOW, "anna@example.org", address("2001:db8:0:1::1")).is_ok());
-        assert!(throttle.begin(NOW, "anna@example.org", None).is_ok());
-    }
-
-    #[test]
-    fn attempts_that_succeed_are_not_counted() {
-        let throttle = Throttle::default();
-        for _ in 0..100 {
-            let attempt = throttle.begin(NOW, "anna@example.org", address("192.0.2.1")).expect("not refused");
-            throttle.succeed(attempt);
-            let attempt = throttle.begin_of_user(NOW, 7).expect("not refused");
-            throttle.succeed(attempt);
-        }
-        for _ in 0..FOR_ACCOUNT {
-            assert!(throttle.begin_of_user(NOW, 7).is_ok());
-        }
-        assert!(throttle.begin_of_user(NOW, 7).is_err());
+        assert_eq!(of("2001:db8::ffff"), of("2001:db8::1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
     }
 }

@@ -42,6 +42,7 @@ pub mod trace_search;
 pub mod uncertain;
 pub mod usage_error;
 pub mod user;
+mod user_oidc;
 pub mod watch;
 mod word;
 mod workspace;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::print::{self, Output};
+use super::user_oidc;
 use crate::access::SecretToken;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -69,10 +70,13 @@ pub enum Command {
     Sessions {
         /// The e-mail address
         email: String,
-        /// End them all
-        #[arg(long)]
-        end: bool,
+        /// End the one with this id, or all of them without an id
+        #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "all")]
+        end: Option<String>,
     },
+    /// Let the staff sign in at an identity provider (OpenID Connect)
+    #[command(subcommand)]
+    Oidc(user_oidc::Command),
 }
 
 impl Command {
@@ -129,15 +133,23 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let reset = user::reset(installation, actor, &email, second_factor).await?;
             show_link(installation, "user-reset", &reset, lang).await
         }
-        Command::Sessions { email, end: true } => {
+        Command::Oidc(command) => user_oidc::run(installation, actor, command, lang).await,
+        Command::Sessions { email, end: Some(id) } if id != "all" => {
+            let id = id.parse().map_err(|_| Message::new("session-unknown").not_found())?;
+            user::end_session(installation, actor, &email, id).await?;
+            let text = lang.translate(&Message::new("user-sessions-ended").with("count", 1));
+            Ok(Output { json: json!({ "ended": 1 }), text, failed: false })
+        }
+        Command::Sessions { email, end: Some(_) } => {
             let ended = user::end_sessions(installation, actor, &email).await?;
             let text = lang.translate(&Message::new("user-sessions-ended").with("count", ended));
             Ok(Output { json: json!({ "ended": ended }), text, failed: false })
         }
-        Command::Sessions { email, end: false } => {
+        Command::Sessions { email, end: None } => {
             let rows = user::sessions(installation, actor, &email).await?;
             let line = |row: &crate::usecase::session::SessionRow| {
-                format!("{}  {}  {}", print::time(row.since), print::time(row.last_used), row.browser)
+                let (since, last_used) = (print::time(row.since), print::time(row.last_used));
+                format!("{}  {since}  {last_used}  {}", row.id, row.browser)
             };
             let lines: Vec<_> = rows.iter().map(line).collect();
             let text = if lines.is_empty() { lang.tr("user-sessions-none") } else { lines.join("\n") };

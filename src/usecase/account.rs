@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::session::{self, Browser, Entered, check_code, signed_out, throttled};
 use super::{Action, Actor};
 use crate::access::setup_link::{self, LinkPurpose};
-use crate::access::throttle::{CountedAttempt, Throttle};
+use crate::access::throttle::{self, CountedAttempt};
 use crate::access::totp::TotpSecret;
 use crate::access::user::{self, SecondFactor, User};
 use crate::access::{SecretToken, known_client, password, recovery_code};
@@ -58,13 +58,12 @@ pub async fn change_profile(installation: &Installation, actor: &Actor, name: &s
 pub async fn change_password(
     installation: &Installation,
     actor: &Actor,
-    throttle: &Throttle,
     current: &str,
     new: &str,
     browser: &Browser<'_>,
 ) -> Result<Entered> {
     let permit = actor.permit(installation, Action::ManageAccount).await?;
-    let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
+    let (verified, counted) = verify_current(installation, permit.user, current).await?;
     password::check(new, &[&verified.name, &verified.email.expose()])?;
     let hash = password::hash(new, password::Queue::Known).await?;
     let now = installation.clock.now();
@@ -72,8 +71,8 @@ pub async fn change_password(
     lock_unchanged(installation, &mut tx, &verified).await?;
     set_password(&mut tx, verified.id, &hash).await?;
     let entered = session::enter(installation, &mut tx, verified.id, browser, now).await?;
+    throttle::succeed(&mut tx, counted).await?;
     tx.commit().await?;
-    throttle.succeed(counted);
     permit.audit(verified.id).await;
     Ok(entered)
 }
@@ -104,13 +103,12 @@ pub async fn reopen_second_factor(installation: &Installation, actor: &Actor, se
 pub async fn confirm_second_factor(
     installation: &Installation,
     actor: &Actor,
-    throttle: &Throttle,
     sealed: &str,
     current: &str,
     code: &str,
 ) -> Result<Vec<String>> {
     let permit = actor.permit(installation, Action::ManageAccount).await?;
-    let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
+    let (verified, counted) = verify_current(installation, permit.user, current).await?;
     let secret =
         unseal(installation, verified.id, sealed).ok_or_else(|| Message::new("second-factor-expired").conflict())?;
     let step = secret.verify(code, installation.clock.now(), 0);
@@ -123,8 +121,8 @@ pub async fn confirm_second_factor(
         return Err(Message::new("second-factor-exists").conflict());
     }
     user::set_second_factor(installation, &mut tx, verified.id, Some(&factor)).await?;
+    throttle::succeed(&mut tx, counted).await?;
     tx.commit().await?;
-    throttle.succeed(counted);
     permit.audit(verified.id).await;
     Ok(codes)
 }
@@ -137,12 +135,11 @@ pub async fn confirm_second_factor(
 pub async fn renew_recovery_codes(
     installation: &Installation,
     actor: &Actor,
-    throttle: &Throttle,
     current: &str,
     code: &str,
 ) -> Result<Vec<String>> {
     let permit = actor.permit(installation, Action::ManageAccount).await?;
-    let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
+    let (verified, counted) = verify_current(installation, permit.user, current).await?;
     let codes = recovery_code::generate();
     let mut tx = installation.db.write().await?;
     let locked = lock_unchanged(installation, &mut tx, &verified).await?;
@@ -153,8 +150,8 @@ pub async fn renew_recovery_codes(
     };
     let factor = SecondFactor { recovery_codes: recovery_code::digests(&codes), ..factor };
     user::set_second_factor(installation, &mut tx, verified.id, Some(&factor)).await?;
+    throttle::succeed(&mut tx, counted).await?;
     tx.commit().await?;
-    throttle.succeed(counted);
     permit.audit(verified.id).await;
     Ok(codes)
 }
@@ -164,21 +161,15 @@ pub async fn renew_recovery_codes(
 /// # Errors
 ///
 /// `Invalid` for the field `current` (the password) or `code`.
-pub async fn remove_second_factor(
-    installation: &Installation,
-    actor: &Actor,
-    throttle: &Throttle,
-    current: &str,
-    code: &str,
-) -> Result<()> {
+pub async fn remove_second_factor(installation: &Installation, actor: &Actor, current: &str, code: &str) -> Result<()> {
     let permit = actor.permit(installation, Action::ManageAccount).await?;
-    let (verified, counted) = verify_current(installation, throttle, permit.user, current).await?;
+    let (verified, counted) = verify_current(installation, permit.user, current).await?;
     let mut tx = installation.db.write().await?;
     let locked = lock_unchanged(installation, &mut tx, &verified).await?;
     check_code(installation, &mut tx, &locked, code, installation.clock.now()).await?;
     user::set_second_factor(installation, &mut tx, verified.id, None).await?;
+    throttle::succeed(&mut tx, counted).await?;
     tx.commit().await?;
-    throttle.succeed(counted);
     permit.audit(verified.id).await;
     Ok(())
 }
@@ -260,12 +251,11 @@ async fn set_password(conn: &mut Conn, user: Id, hash: &str) -> Result<()> {
 /// found an open session.
 async fn verify_current(
     installation: &Installation,
-    throttle: &Throttle,
     user: Option<Id>,
     current: &str,
 ) -> Result<(User, CountedAttempt)> {
     let id = user.ok_or_else(signed_out)?;
-    let counted = throttle.begin_of_user(installation.clock.now(), id).map_err(throttled)?;
+    let counted = throttle::begin_of_user(installation, id).await?.map_err(throttled)?;
     let user = user::find(installation, &mut *installation.db.read().await?, id).await?.ok_or_else(signed_out)?;
     if !password::verify(current, Some(&user.password), password::Queue::Known).await? {
         return Err(wrong_password());

@@ -183,6 +183,10 @@ crate::text_enum! {
         ResetUser = "reset_user",
         /// List the sessions of a user, or end them.
         ManageSessions = "manage_sessions",
+        /// Set or remove the identity provider of the staff.
+        ChangeIdentityProvider = "change_identity_provider",
+        /// Show the identity provider of the staff.
+        ShowIdentityProvider = "show_identity_provider",
         /// Make the first administrator.
         CompleteSetup = "complete_setup",
         /// Sign in.
@@ -254,6 +258,8 @@ impl Action {
             | Self::RemoveUser
             | Self::ResetUser
             | Self::ManageSessions
+            | Self::ChangeIdentityProvider
+            | Self::ShowIdentityProvider
             | Self::CheckLogs => (Installation, OPERATOR),
             Self::CloseList
             | Self::RemoveField

@@ -11,9 +11,8 @@ use serde::Serialize;
 use super::output::time;
 use super::signed_in::SignedIn;
 use super::{Action, Actor};
-use crate::access::throttle::Throttle;
 use crate::access::user::{self, User};
-use crate::access::{SecretToken, known_client, password, recovery_code, session};
+use crate::access::{SecretToken, known_client, password, recovery_code, session, throttle};
 use crate::audience::address::Address;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -86,15 +85,10 @@ impl From<session::Session> for SessionRow {
 ///
 /// `Invalid` for a wrong address or password (field `password`), or a missing or wrong code (field `code`); `Unavailable` after
 /// too many attempts.
-pub async fn sign_in(
-    installation: &Installation,
-    actor: &Actor,
-    throttle: &Throttle,
-    attempt: &Attempt<'_>,
-) -> Result<Entered> {
+pub async fn sign_in(installation: &Installation, actor: &Actor, attempt: &Attempt<'_>) -> Result<Entered> {
     let permit = actor.permit(installation, Action::SignIn).await?;
     let mut account = None;
-    let entered = try_sign_in(installation, throttle, attempt, &mut account).await;
+    let entered = try_sign_in(installation, attempt, &mut account).await;
     match &entered {
         Ok(entered) => permit.audit(entered.user).await,
         // The form asks for the code of the second factor only then.
@@ -105,12 +99,7 @@ pub async fn sign_in(
 }
 
 /// Signs in; `known` becomes the account, where there is one.
-async fn try_sign_in(
-    installation: &Installation,
-    throttle: &Throttle,
-    attempt: &Attempt<'_>,
-    known: &mut Option<Id>,
-) -> Result<Entered> {
+async fn try_sign_in(installation: &Installation, attempt: &Attempt<'_>, known: &mut Option<Id>) -> Result<Entered> {
     let now = installation.clock.now();
     let account = account(attempt.email);
     let user = user::find_by_email(installation, &mut *installation.db.read().await?, &account).await?;
@@ -118,7 +107,7 @@ async fn try_sign_in(
     let is_known = is_known(installation, user.as_ref(), attempt.browser.client, now).await?;
     let counted = match is_known {
         true => None,
-        false => Some(throttle.begin(now, &account, attempt.browser.address).map_err(throttled)?),
+        false => Some(throttle::begin(installation, &account, attempt.browser.address).await?.map_err(throttled)?),
     };
     let queue = if is_known { password::Queue::Known } else { password::Queue::Unknown };
     let hash = user.as_ref().map(|user| user.password.as_str());
@@ -126,7 +115,9 @@ async fn try_sign_in(
     let Some(user) = user.filter(|_| is_right) else { return Err(wrong()) };
     // From here on codes are counted, in the database.
     if let Some(counted) = counted {
-        throttle.succeed(counted);
+        let mut tx = installation.db.write().await?;
+        throttle::succeed(&mut tx, counted).await?;
+        tx.commit().await?;
     }
     let is_code_counted = user.second_factor.is_some() && !attempt.code.trim().is_empty() && !is_known;
     if is_code_counted {
@@ -156,7 +147,7 @@ async fn is_known(installation: &Installation, user: Option<&User>, client: Opti
 }
 
 /// Counts a code before it is compared.
-async fn count_code(installation: &Installation, user: Id, now: Millis) -> Result<()> {
+pub(super) async fn count_code(installation: &Installation, user: Id, now: Millis) -> Result<()> {
     let mut tx = installation.db.write().await?;
     let is_allowed = user::begin_code_attempt(&mut tx, user, now).await?;
     tx.commit().await?;

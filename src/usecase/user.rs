@@ -73,6 +73,9 @@ pub struct UserRow {
     pub second_factor: bool,
     /// The roles.
     pub roles: Vec<RoleRow>,
+    /// The browsers in which they are signed in, for pages.
+    #[serde(skip)]
+    pub sessions: Vec<SessionRow>,
     /// When the user last used the desk.
     #[serde(serialize_with = "optional_time")]
     pub last_seen: Option<Millis>,
@@ -147,6 +150,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
     let mut rows = Vec::new();
     for user in user::all(installation, &mut conn).await? {
         let memberships = membership::of_user(&mut conn, user.id).await?;
+        let sessions = session::of_user(&mut conn, user.id, installation.clock.now()).await?;
         let role_of = |workspace: &workspace::Workspace| {
             let row = memberships.iter().find(|row| row.workspace == workspace.id)?;
             Some(RoleRow { workspace: workspace.name.clone(), role: row.role, until: row.granted_until })
@@ -159,6 +163,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
             active: !user.password.is_empty(),
             second_factor: user.second_factor.is_some(),
             roles: workspaces.iter().filter_map(role_of).collect(),
+            sessions: sessions.into_iter().map(SessionRow::from).collect(),
             last_seen: user.last_seen_at,
             added: user.created_at,
         });
@@ -228,6 +233,23 @@ pub async fn sessions(installation: &Installation, actor: &Actor, email: &str) -
     let sessions = session::of_user(&mut conn, user.id, installation.clock.now()).await?;
     permit.audit(user.id).await;
     Ok(sessions.into_iter().map(SessionRow::from).collect())
+}
+
+/// Ends one session of a user.
+///
+/// # Errors
+///
+/// `NotFound` when there is none.
+pub async fn end_session(installation: &Installation, actor: &Actor, email: &str, id: Id) -> Result<()> {
+    let permit = actor.permit(installation, Action::ManageSessions).await?;
+    let mut tx = installation.db.write().await?;
+    let user = need(installation, &mut tx, email).await?;
+    if !session::end_of_user(&mut tx, user.id, id).await? {
+        return Err(Message::new("session-unknown").not_found());
+    }
+    tx.commit().await?;
+    permit.audit(user.id).await;
+    Ok(())
 }
 
 /// Ends all sessions of a user. Returns how many there were.

@@ -1,5 +1,5 @@
-//! Cookies of the desk: the session, and the token by which a browser is known after it has signed in once. Both are for our
-//! pages alone: no script reads them, and no other site sends them along with a form.
+//! Cookies of the desk: the session, the token by which a browser is known after it has signed in once, and the one with which it
+//! comes back from the identity provider. They are for our pages alone: no script reads them, and no other site sends them along with a form.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use axum::http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
 use axum::http::uri::Authority;
 use url::Url;
 
+use crate::access::setup_link::LinkPurpose;
 use crate::access::{SecretToken, known_client};
 use crate::infra::clock::Millis;
 
@@ -20,6 +21,8 @@ pub enum DeskCookie {
     Session,
     /// A browser that once signed in.
     Client,
+    /// A browser that is at the identity provider.
+    Provider,
 }
 
 impl DeskCookie {
@@ -30,6 +33,8 @@ impl DeskCookie {
             (Self::Session, false) => "session",
             (Self::Client, true) => "__Host-client",
             (Self::Client, false) => "client",
+            (Self::Provider, true) => "__Host-provider",
+            (Self::Provider, false) => "provider",
         }
     }
 
@@ -37,6 +42,7 @@ impl DeskCookie {
         match self {
             Self::Session => SESSION_TERM,
             Self::Client => known_client::TERM,
+            Self::Provider => LinkPurpose::Provider.term(),
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::http::header::{HOST, HeaderMap};
+
+use super::session_cookie::is_https;
 use crate::infra::i18n::Lang;
 use crate::usecase::web_cache::PageSettings;
 
@@ -27,6 +30,17 @@ impl SettingsCache {
     /// The language of readers whose browser asks for none of ours.
     pub fn language(&self) -> Lang {
         self.get().language
+    }
+
+    /// The base of links to the desk, without a slash at the end: the setting, or where a page with these headers was asked for.
+    pub fn desk_base(&self, headers: &HeaderMap) -> String {
+        let settings = self.get();
+        if !settings.desk_url.is_empty() {
+            return settings.desk_url.clone();
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let scheme = if is_https(headers, &settings.public_url) { "https" } else { "http" };
+        format!("{scheme}://{host}")
     }
 
     /// Whether recipients connect by HTTPS.

@@ -5,6 +5,8 @@ mod command_line;
 pub mod fixture;
 mod mailed_report;
 mod pages;
+mod provider;
+mod provider_server;
 mod setup;
 mod sign_in;
 mod team;

@@ -77,6 +77,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("known_client", "access/known_client"),
     ("staff_invitation", "access/staff_invitation"),
     ("setup_link", "access/setup_link"),
+    ("identity_provider", "access/identity_provider"),
+    ("sign_in_attempt", "access/throttle"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

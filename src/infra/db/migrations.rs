@@ -47,6 +47,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (67, "preferences", include_str!("../../../migrations/0067_preference.sql")),
     (68, "requests of people", include_str!("../../../migrations/0068_subject_request.sql")),
     (69, "retention", include_str!("../../../migrations/0069_retention.sql")),
+    (80, "identity provider", include_str!("../../../migrations/0080_identity_provider.sql")),
+    (81, "attempts to sign in", include_str!("../../../migrations/0081_sign_in_attempt.sql")),
 ];
 
 impl Db {

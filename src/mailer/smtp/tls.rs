@@ -4,16 +4,15 @@
 //! the CA file that the URL names with `ca=`. Sessions are not resumed.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 
-use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::infra::network::Stream;
+use crate::infra::tls::{configure, system_config};
 use crate::mailer::smtp::error::{Cause, CertificateProblem};
 
 /// Runs the TLS handshake with `host`; trusts only the CA file `authority` when one is given.
@@ -26,37 +25,12 @@ pub async fn connect<S: Stream>(stream: S, host: &str, authority: Option<&Path>)
     TlsConnector::from(config).connect(name, stream).await.map_err(cause_of)
 }
 
-/// The system's authorities, read once per process.
-fn system_config() -> Arc<ClientConfig> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let load = || {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        configure(roots)
-    };
-    CONFIG.get_or_init(load).clone()
-}
-
 fn read_ca_file(file: &Path) -> Result<RootCertStore, Cause> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|_| Cause::CaFile)? {
         roots.add(certificate.map_err(|_| Cause::CaFile)?).map_err(|_| Cause::CaFile)?;
     }
     if roots.is_empty() { Err(Cause::CaFile) } else { Ok(roots) }
-}
-
-fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.resumption = Resumption::disabled();
-    Arc::new(config)
 }
 
 fn cause_of(error: std::io::Error) -> Cause {

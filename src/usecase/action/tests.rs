@@ -95,6 +95,8 @@ const TABLE: &str = "
     remove_user O------
     reset_user O------
     manage_sessions O------
+    change_identity_provider O------
+    show_identity_provider O------
     complete_setup -------V
     sign_in -------V
     choose_password -------V

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::{HOST, HeaderMap};
+use axum::http::header::HeaderMap;
 use axum::response::Response;
 
 use super::DeskState;
@@ -17,7 +17,6 @@ use crate::usecase::{Action, Role};
 use crate::web::form::Form;
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
-use crate::web::session_cookie::is_https;
 use crate::web::settings::SettingsCache;
 
 #[derive(Template)]
@@ -72,7 +71,7 @@ pub async fn invite(
     };
     match invited {
         Ok(invited) => {
-            let url = format!("{}/invitation/{}", base_url(&settings, &headers), invited.token.expose());
+            let url = format!("{}/invitation/{}", settings.desk_base(&headers), invited.token.expose());
             let said = visit.say(&Message::new("team-invited").with("address", form.value("email").trim()));
             let page = page(&desk, visit, Form::default(), Some((said, url))).await?;
             Ok(page.visit.show(&page))
@@ -165,15 +164,4 @@ async fn page(
 /// The last whole day before the end of a grant.
 fn last_day(until: Millis) -> String {
     minute(until - 1).chars().take(10).collect()
-}
-
-/// The base of links to the desk, without a slash at the end: the setting, or where this page was asked for.
-pub(super) fn base_url(settings: &SettingsCache, headers: &HeaderMap) -> String {
-    let settings = settings.get();
-    if !settings.desk_url.is_empty() {
-        return settings.desk_url.clone();
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = if is_https(headers, &settings.public_url) { "https" } else { "http" };
-    format!("{scheme}://{host}")
 }

@@ -8,7 +8,6 @@ use axum::http::header::HeaderMap;
 use axum::response::Response;
 
 use super::DeskState;
-use super::team::base_url;
 use super::visit::{Key, Visit};
 use crate::infra::error::{Error, Message};
 use crate::infra::id::Id;
@@ -37,6 +36,8 @@ struct RowView {
     last_seen: String,
     /// Workspaces with the roles there.
     roles: Vec<(String, String)>,
+    /// The browsers that are signed in: key, name, since, last use.
+    sessions: Vec<(Id, String, String, String)>,
     is_self: bool,
 }
 
@@ -82,10 +83,25 @@ pub async fn reset(
     answer(&desk, visit, &settings, &headers, Form::default(), made).await
 }
 
-/// `POST /settings/users/{id}/sessions`: ends all sessions of a user.
-pub async fn end_sessions(State(desk): State<Arc<DeskState>>, visit: Visit, Key(id): Key) -> Result<Response, Refusal> {
+/// `POST /settings/users/{id}/sessions`: ends the session of the field `session`, or all sessions of a user.
+pub async fn end_sessions(
+    State(desk): State<Arc<DeskState>>,
+    visit: Visit,
+    Key(id): Key,
+    form: Form,
+) -> Result<Response, Refusal> {
     let email = email_of(&desk, &visit, id).await?;
-    user::end_sessions(&desk.installation, &visit.actor, &email).await?;
+    match form.given("session") {
+        Some(session) => {
+            let session = session.parse().map_err(|_| Refusal::unknown())?;
+            match user::end_session(&desk.installation, &visit.actor, &email, session).await {
+                // One that has ended meanwhile is what was wanted.
+                Ok(()) | Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        None => drop(user::end_sessions(&desk.installation, &visit.actor, &email).await?),
+    }
     Ok(visit.go("settings/users", "saved"))
 }
 
@@ -142,7 +158,7 @@ async fn answer(
 ) -> Result<Response, Refusal> {
     match made {
         Ok(made) => {
-            let url = format!("{}/password/{}", base_url(settings, headers), made.token.expose());
+            let url = format!("{}/password/{}", settings.desk_base(headers), made.token.expose());
             let said = visit.say(&Message::new("desk-users-link").with("address", made.email.expose()));
             let page = page(desk, visit, Form::default(), Some((said, url))).await?;
             Ok(page.visit.show(&page))
@@ -167,12 +183,22 @@ async fn page(
     link: Option<(String, String)>,
 ) -> Result<UsersPage, Refusal> {
     let own = visit.actor.user;
-    let rows = user::list(&desk.installation, &visit.actor).await?.into_iter().map(|row| RowView {
+    let unknown = visit.tr("account-browser-unknown");
+    let row = |row: UserRow| RowView {
         id: row.id,
+        sessions: row
+            .sessions
+            .iter()
+            .map(|one| {
+                let browser = if one.browser.is_empty() { unknown.clone() } else { one.browser.clone() };
+                (one.id, browser, minute(one.since), minute(one.last_used))
+            })
+            .collect(),
         last_seen: row.last_seen.map_or_else(|| "—".to_owned(), minute),
         roles: row.roles.iter().map(|role| (role.workspace.clone(), visit.tr(role.role.key()))).collect(),
         is_self: own == Some(row.id),
         row,
-    });
-    Ok(UsersPage { title: visit.tr("desk-users"), form, rows: rows.collect(), link, visit })
+    };
+    let rows = user::list(&desk.installation, &visit.actor).await?.into_iter().map(row).collect();
+    Ok(UsersPage { title: visit.tr("desk-users"), form, rows, link, visit })
 }

@@ -96,9 +96,7 @@ pub async fn change_password(
 ) -> Result<Response, Refusal> {
     let (current, new) = (form.value("current"), form.value("password"));
     let browser = client.browser();
-    let changed =
-        account::change_password(&state.installation, &user.at_account(), &state.throttle, current, new, &browser)
-            .await;
+    let changed = account::change_password(&state.installation, &user.at_account(), current, new, &browser).await;
     match changed {
         Ok(entered) => Ok(go_signed_in(&frame.at("account?done=password"), &entered, &client)),
         Err(error) => show_refused(&state, frame, &user, form, error).await,

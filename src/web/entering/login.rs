@@ -8,12 +8,13 @@ use axum::http::Method;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use serde::Deserialize;
+use url::form_urlencoded::byte_serialize;
 
 use super::browser::Client;
 use super::{EnteringState, go, go_signed_in, refuse};
-use crate::infra::error::Kind;
+use crate::infra::error::{Kind, Message};
 use crate::usecase::session::{self, Attempt};
-use crate::usecase::{Actor, account};
+use crate::usecase::{Actor, account, provider_sign_in};
 use crate::web::form::Form;
 use crate::web::page::{Frame, Notice, show, within};
 use crate::web::refusal::Refusal;
@@ -26,6 +27,21 @@ struct LoginPage {
     title: String,
     form: Form,
     done: Option<String>,
+    /// What the button that leads to the identity provider says, and where it leads.
+    provider: Option<(String, String)>,
+}
+
+impl LoginPage {
+    /// The page. Without an answer of the database it has no button of the provider.
+    async fn new(state: &EnteringState, frame: Frame, form: Form, done: Option<String>) -> Self {
+        let label = within(provider_sign_in::label(&state.installation)).await.ok().flatten();
+        let provider = label.map(|label| {
+            let next: String = byte_serialize(form.value("next").as_bytes()).collect();
+            let said = frame.lang.translate(&Message::new("provider-button").with("label", label));
+            (said, frame.at(&format!("login/provider?next={next}")))
+        });
+        Self { frame, title: frame.tr("login-title"), form, done, provider }
+    }
 }
 
 /// The query of the page.
@@ -60,7 +76,7 @@ pub async fn ask(
         _ => None,
     };
     let form = Form::of([("next", query.next)]);
-    Ok(show(&LoginPage { frame, title: frame.tr("login-title"), form, done }))
+    Ok(show(&LoginPage::new(&state, frame, form, done).await))
 }
 
 /// `POST /login`: signs in.
@@ -76,12 +92,12 @@ pub async fn sign_in(
         code: form.value("code"),
         browser: client.browser(),
     };
-    match session::sign_in(&state.installation, &Actor::visitor(), &state.throttle, &attempt).await {
+    match session::sign_in(&state.installation, &Actor::visitor(), &attempt).await {
         Ok(entered) => Ok(go_signed_in(&frame.at(&local_path(form.value("next"))), &entered, &client)),
         Err(error) => {
             let form = form.refused(frame.lang, error)?;
             let is_throttled = form.is_throttled();
-            Ok(refuse(&LoginPage { frame, title: frame.tr("login-title"), form, done: None }, is_throttled))
+            Ok(refuse(&LoginPage::new(&state, frame, form, None).await, is_throttled))
         }
     }
 }
@@ -123,7 +139,7 @@ pub async fn enter_by_link(
 }
 
 /// The page that was wanted, when it is one of ours: a path from the root. Otherwise the first page of the desk.
-fn local_path(wanted: &str) -> String {
+pub(super) fn local_path(wanted: &str) -> String {
     let is_local = wanted.starts_with('/')
         && wanted != "/"
         && !wanted.starts_with("//")

@@ -7,6 +7,7 @@ pub mod gate;
 pub mod invitation;
 pub mod login;
 pub mod password_link;
+pub mod provider;
 pub mod qr_code;
 pub mod second_factor;
 pub mod setup;
@@ -26,7 +27,6 @@ use super::page::{KeptBody, show};
 use super::session_cookie::DeskCookie;
 use super::settings::SettingsCache;
 use super::state::WebState;
-use crate::access::throttle::Throttle;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::usecase::session::Entered;
@@ -39,8 +39,6 @@ const THROTTLED_FOR: HeaderValue = HeaderValue::from_static("900");
 pub struct EnteringState {
     /// Database, keys, clock.
     pub installation: Installation,
-    /// Counts failed sign-ins.
-    pub throttle: Throttle,
     /// The addresses of the installation.
     pub settings: Arc<SettingsCache>,
     is_set_up: AtomicBool,
@@ -49,7 +47,7 @@ pub struct EnteringState {
 impl EnteringState {
     /// The state at start.
     pub fn new(installation: Installation, settings: Arc<SettingsCache>) -> Self {
-        Self { installation, throttle: Throttle::default(), settings, is_set_up: AtomicBool::new(false) }
+        Self { installation, settings, is_set_up: AtomicBool::new(false) }
     }
 
     /// Whether there is an administrator. Once there is one, there always is.
@@ -68,6 +66,9 @@ pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/setup", get(setup::ask).post(setup::complete))
         .route("/login", get(login::ask).post(login::sign_in))
+        .route("/login/provider", get(provider::begin))
+        .route("/login/provider/reply", get(provider::complete))
+        .route("/login/provider/code", post(provider::confirm))
         .route("/logout", post(login::sign_out))
         .route("/enter/{token}", get(login::enter_by_link))
         .route("/password/{token}", get(password_link::ask).post(password_link::choose))

@@ -66,15 +66,8 @@ pub async fn confirm(
     form: Form,
 ) -> Result<Response, Refusal> {
     let (installation, actor, sealed) = (&state.installation, user.at_account(), form.value("sealed"));
-    let confirmed = account::confirm_second_factor(
-        installation,
-        &actor,
-        &state.throttle,
-        sealed,
-        form.value("current"),
-        form.value("code"),
-    )
-    .await;
+    let confirmed =
+        account::confirm_second_factor(installation, &actor, sealed, form.value("current"), form.value("code")).await;
     match confirmed {
         Ok(codes) => Ok(show(&codes_page(frame, codes))),
         Err(error) => {
@@ -100,7 +93,7 @@ pub async fn remove(
 ) -> Result<Response, Refusal> {
     let (current, code) = (form.value("current"), form.value("code"));
     let actor = user.at_account();
-    match account::remove_second_factor(&state.installation, &actor, &state.throttle, current, code).await {
+    match account::remove_second_factor(&state.installation, &actor, current, code).await {
         Ok(()) => Ok(go(&frame.at("account?done=removed"))),
         Err(error) => {
             let form = form.refused(frame.lang, error)?;
@@ -124,7 +117,7 @@ pub async fn renew(
 ) -> Result<Response, Refusal> {
     let (current, code) = (form.value("current"), form.value("code"));
     let actor = user.at_account();
-    match account::renew_recovery_codes(&state.installation, &actor, &state.throttle, current, code).await {
+    match account::renew_recovery_codes(&state.installation, &actor, current, code).await {
         Ok(codes) => Ok(show(&codes_page(frame, codes))),
         Err(error) => {
             let form = form.refused(frame.lang, error)?;

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Method;
-use sendoff::access::throttle::Throttle;
 use sendoff::access::totp::TotpSecret;
 use sendoff::infra::error::{Error, Result};
 use sendoff::infra::id::Id;
@@ -25,13 +24,12 @@ pub const NO_BROWSER: Browser<'static> = Browser { address: None, client: None, 
 
 pub struct Staff<'f> {
     pub fixture: &'f Fixture,
-    pub throttle: Throttle,
 }
 
 impl<'f> Staff<'f> {
     /// Without any user.
     pub fn nobody(fixture: &'f Fixture) -> Self {
-        Self { fixture, throttle: Throttle::default() }
+        Self { fixture }
     }
 
     /// With Anna, the first administrator. Returns what her browser got.
@@ -46,7 +44,7 @@ impl<'f> Staff<'f> {
     /// Signs in.
     pub async fn sign_in(&self, email: &str, password: &str, code: &str, browser: Browser<'_>) -> Result<Entered> {
         let attempt = Attempt { email, password, code, browser };
-        session::sign_in(&self.fixture.installation, &Actor::visitor(), &self.throttle, &attempt).await
+        session::sign_in(&self.fixture.installation, &Actor::visitor(), &attempt).await
     }
 
     /// The catalogue key of why a sign-in is refused.
@@ -72,10 +70,9 @@ impl<'f> Staff<'f> {
         let pending = account::begin_second_factor(installation, &actor).await.expect("begun");
         let secret = secret_of(&pending.secret);
         let code = secret.code_at(installation.clock.now());
-        let codes =
-            account::confirm_second_factor(installation, &actor, &self.throttle, &pending.sealed, PASSWORD, &code)
-                .await
-                .expect("confirmed");
+        let codes = account::confirm_second_factor(installation, &actor, &pending.sealed, PASSWORD, &code)
+            .await
+            .expect("confirmed");
         (secret, codes)
     }
 }

@@ -17,28 +17,28 @@ use crate::public::fixture::{Reply, send};
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// A browser with its cookies.
-struct Browser {
-    state: WebState,
-    host: &'static str,
-    cookies: BTreeMap<String, String>,
+pub struct Browser {
+    pub state: WebState,
+    pub host: &'static str,
+    pub cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    async fn new(fixture: &Fixture) -> Self {
+    pub async fn new(fixture: &Fixture) -> Self {
         let state = WebState::open(fixture.installation.clone(), Arc::default()).await.expect("opens");
         Self { state, host: "127.0.0.1:8025", cookies: BTreeMap::new() }
     }
 
     /// Another browser at the same desk.
-    fn another(&self) -> Self {
+    pub fn another(&self) -> Self {
         Self { state: self.state.clone(), host: self.host, cookies: BTreeMap::new() }
     }
 
-    async fn get(&mut self, path: &str) -> Reply {
+    pub async fn get(&mut self, path: &str) -> Reply {
         self.send(Method::GET, path, "").await
     }
 
-    async fn post(&mut self, path: &str, form: &str) -> Reply {
+    pub async fn post(&mut self, path: &str, form: &str) -> Reply {
         self.send(Method::POST, path, form).await
     }
 
@@ -59,7 +59,7 @@ impl Browser {
     }
 
     /// Makes the first administrator.
-    async fn set_up(&mut self, fixture: &Fixture) -> Reply {
+    pub async fn set_up(&mut self, fixture: &Fixture) -> Reply {
         let link = setup::pending_link(&fixture.installation).await.expect("asked").expect("a link");
         let form = format!("token={}&name=Anna&email=anna%40example.org&password={PASSWORD}", link.expose());
         self.post("/setup", &form).await

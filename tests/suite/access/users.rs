@@ -98,6 +98,12 @@ both!(operator_ends_the_sessions_of_a_user, |fixture| {
     let installation = &fixture.installation;
     assert_eq!(user::sessions(installation, &fixture.actor, ANNA).await.expect("listed").len(), 1);
 
+    let second = staff.sign_in(ANNA, PASSWORD, "", NO_BROWSER).await.expect("another browser");
+    let both = user::sessions(installation, &fixture.actor, ANNA).await.expect("listed");
+    user::end_session(installation, &fixture.actor, ANNA, both[0].id).await.expect("ended");
+    assert!(staff.find(&second).await.is_none() && staff.find(&anna).await.is_some(), "only that one");
+    let gone = user::end_session(installation, &fixture.actor, ANNA, both[0].id).await.expect_err("gone");
+    assert_eq!(gone.message().key, "session-unknown");
     assert_eq!(user::end_sessions(installation, &fixture.actor, ANNA).await.expect("ended"), 1);
 
     assert!(staff.find(&anna).await.is_none());

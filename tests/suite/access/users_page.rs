@@ -34,6 +34,12 @@ both!(administrator_adds_resets_and_removes_users, |fixture| {
     let reset = post(&format!("/{}/reset", vera.user), "").await;
     assert!(reset.body.contains("/password/"), "{}", reset.body);
     assert!(staff.find(&vera).await.is_some());
+    let page = get().await;
+    let sessions: Vec<&str> =
+        page.split("name=\"session\" value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(sessions.len(), 2, "Anna's and Vera's: {page}");
+    assert_eq!(post(&format!("/{}/sessions", vera.user), "session=17").await.status, StatusCode::SEE_OTHER);
+    assert!(staff.find(&vera).await.is_some(), "a session of somebody else, or of nobody, ends no other");
     assert_eq!(post(&format!("/{}/sessions", vera.user), "").await.status, StatusCode::SEE_OTHER);
     assert!(staff.find(&vera).await.is_none(), "her sessions are over");
     let last = post(&format!("/{}/administrator", anna.user), "is=no").await;

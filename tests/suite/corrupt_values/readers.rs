@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 
 use futures_util::FutureExt;
-use sendoff::access::throttle::Throttle;
 use sendoff::campaign::{launch, preflight, recall, series};
 use sendoff::infra::id::Id;
 use sendoff::infra::token::DeliveryRef;
@@ -103,7 +102,6 @@ impl Rows {
         let (visitor, at_account) = (Actor::visitor(), Actor::at_account(self.anna.user));
         let browser = sendoff::usecase::session::Browser { client: Some(self.anna.client.expose()), ..NO_BROWSER };
         let attempt = Attempt { email: ANNA, password: PASSWORD, code: "123456", browser };
-        let throttle = Throttle::default();
         read!(
             "users": user::list(installation, actor),
             "sessions of a user": user::sessions(installation, actor, ANNA),
@@ -111,7 +109,7 @@ impl Rows {
             "invitation": team::open_invitation(installation, &visitor, &self.invitation),
             "session": session::find(installation, self.anna.session.expose()),
             "sessions": session::list(installation, &at_account),
-            "sign in": session::sign_in(installation, &visitor, &throttle, &attempt),
+            "sign in": session::sign_in(installation, &visitor, &attempt),
             "second factor": account::begin_second_factor(installation, &at_account),
             "password link": account::find_by_link(installation, &visitor, &self.password_link),
             "setup": setup::is_done(installation),
