@@ -77,6 +77,12 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
       // A browser sends at most 64 KB for a page that is left; what is longer stays in its copy.
       const keepalive = isLeaving === true && query.toString().length < 60000;
       const response = await fetch(form.action, { method: "POST", body: query, keepalive });
+      if (response.status === 401) {
+        say("signedOut");
+        timer = setTimeout(save, 10000);
+        isSaving = false;
+        return;
+      }
       const answer = await response.json();
       if (response.ok) {
         version.value = answer.version;
@@ -91,6 +97,11 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
       } else if (answer.conflict) {
         isStopped = true;
         say("conflict", answer.problem);
+      } else if (answer.version) {
+        version.value = answer.version;
+        saved = number;
+        if (saved === changes) localStorage.removeItem(key); else keep();
+        say("unfinished", answer.problem);
       } else {
         saved = number;
         say("local", answer.problem);
@@ -106,7 +117,7 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
   const changed = () => { changes += 1; keep(); if (!isStopped) { say("dirty"); plan(); } };
 
   const kept = read();
-  const isRefused = document.querySelector("#mistake");
+  const isRefused = document.querySelector("#mistake") && form.dataset.unfinished === undefined;
   if (kept && kept.version === version.value && kept.text !== text.value && !isRefused) {
     const stored = text.value;
     text.value = kept.text;

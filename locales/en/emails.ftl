@@ -124,3 +124,8 @@ links-unchecked = { $count ->
   }
 mjml-open = Line { $line }: “{ $what }” is not closed, or something in it is not.
 draft-picker-segments = Conditions of segments
+draft-damaged = What was typed into this draft cannot be read any more.
+draft-kept = Kept as you typed it. The campaign is not sent, tested or scheduled until the mistake is mended; the preview shows what was right last.
+draft-state-signed-out = You are signed out. Sign in in another tab; what you typed is kept here and saved then.
+draft-state-unfinished = Kept as typed, with a mistake:
+draft-unfinished = The draft of “{ $name }” was kept with a mistake. Open its email and mend it first.

@@ -10,6 +10,7 @@ use super::model::transition::TimeBounds;
 use super::model::{self, Campaign, State, content};
 use super::recipient_time::{SendTimes, ZoneTimes};
 use super::schedule::Schedule;
+use super::unfinished_draft;
 use super::{
     deadline, frozen_content, lane, launch_count, link, link::Link, purpose_check, recall, series, zoned_time,
 };
@@ -44,6 +45,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         if list.is_none_or(|list| list.closed) {
             return Err(Message::new("campaign-list-gone").conflict());
         }
+        unfinished_draft::refuse(&mut conn, campaign).await?;
         let size: i64 = subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
         let content = frozen_content::current(&mut conn, campaign, installation.clock.now()).await?;
         let source = content::read_source(&mut conn, campaign.id).await?;
@@ -79,6 +81,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         let current = current.ok_or_else(|| Message::new("campaign-gone").internal())?;
         return Box::pin(start(installation, &current)).await;
     }
+    unfinished_draft::refuse(&mut tx, campaign).await?;
     transition::set_uncertain_policy(&mut tx, campaign.id, file.uncertain_policy).await?;
     link::insert(&mut tx, campaign.id, &links).await?;
     let db = installation.db.clone();

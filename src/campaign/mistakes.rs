@@ -1,6 +1,6 @@
 //! Mistakes of a campaign file, reported all at once: those of its settings and those of its email.
 
-use crate::infra::error::message::Argument;
+use crate::infra::error::message::{Argument, StoredArgument, StoredMessage};
 use crate::infra::error::{Error, Message};
 
 /// The error that names all mistakes.
@@ -61,6 +61,21 @@ pub fn lines(message: &Message) -> Vec<usize> {
     found
 }
 
+/// [`lines`] of a message that was stored.
+pub fn stored_lines(message: &StoredMessage) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    for (name, argument) in &message.args {
+        match argument {
+            StoredArgument::Messages(inner) => found.extend(inner.iter().flat_map(stored_lines)),
+            StoredArgument::Text(text) if name == "line" => found.extend(text.parse::<usize>()),
+            StoredArgument::Text(_) => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +86,6 @@ mod tests {
         let mut message = Message::new("outer").with_list("problems", vec![inner(3), inner(9), inner(12)]);
         lower_lines(&mut message, 8);
         assert_eq!(lines(&message), [1, 3, 4]);
+        assert_eq!(stored_lines(&StoredMessage::parse(&message.pack()).expect("read back")), [1, 3, 4]);
     }
 }

@@ -34,4 +34,5 @@ pub mod series;
 pub mod stop_rule;
 pub mod test_message;
 pub mod uncertain_policy;
+pub mod unfinished_draft;
 pub mod zoned_time;

@@ -16,6 +16,7 @@ use super::model::occurrence::{self, NewOccurrence};
 use super::model::transition;
 use super::model::{self, Campaign};
 use super::recurrence::{MissedPolicy, Occurrence, Recurrence};
+use super::unfinished_draft;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::{Message, Result};
@@ -287,6 +288,7 @@ async fn create_campaign(
     occurrence: Occurrence,
 ) -> Result<()> {
     let Template { draft, source, recurrence } = template;
+    unfinished_draft::refuse(conn, draft).await?;
     let until = source.parse()?.schedule.until_of(recurrence, occurrence)?;
     let (id, zone) = (installation.ids.next()?, &recurrence.zone);
     let new = NewOccurrence { id, series: series.id, draft, source, occurrence, zone, until };

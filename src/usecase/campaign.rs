@@ -23,7 +23,7 @@ use crate::campaign::mistakes;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, NewCampaign, State};
 use crate::campaign::revision::{self, Saved};
-use crate::campaign::{launch, test_message};
+use crate::campaign::{launch, test_message, unfinished_draft};
 use crate::content::compiled_email::CompiledEmail;
 use crate::content::email::{EmailSource, Format};
 use crate::content::lint;
@@ -204,6 +204,7 @@ pub(super) async fn save(installation: &Installation, actor: &Actor, source: &So
         source: &source.text,
     };
     revision::record(&mut tx, &saved, now).await?;
+    unfinished_draft::remove(&mut tx, id).await?;
     tx.commit().await?;
     permit.audit(id).await;
     Ok(Added {

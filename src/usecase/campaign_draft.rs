@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::campaign::{self, Added, Source};
 use super::{Action, Actor};
 use crate::campaign::model::{self, content};
-use crate::campaign::{file_edit, launch_count, revision, series};
+use crate::campaign::{file_edit, launch_count, revision, series, unfinished_draft};
 use crate::content::email::Format;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -53,6 +53,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
     model::remove(&mut tx, &campaign).await?;
     launch_count::remove(&mut tx, campaign.id).await?;
     revision::remove(&mut tx, campaign.id).await?;
+    unfinished_draft::remove(&mut tx, campaign.id).await?;
     tx.commit().await?;
     permit.audit(campaign.id).await;
     Ok(Removed { removed: campaign.name })

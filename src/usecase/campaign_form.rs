@@ -7,8 +7,10 @@ use super::campaign::{self, Added, Saving, Source};
 use super::campaign_draft::{self, StoredFile};
 use super::{Action, Actor};
 use crate::campaign::model;
+use crate::campaign::unfinished_draft::{self, UnfinishedDraft};
 use crate::campaign::{file_edit, headline, mistakes};
 use crate::content::email::Format;
+use crate::infra::error::message::StoredMessage;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::hex;
 use crate::infra::id::Id;
@@ -44,6 +46,9 @@ pub struct DraftForm {
     pub version: String,
     /// Whether it may be changed.
     pub editable: bool,
+    /// What is wrong with what was typed last, packed, where that is kept and not saved yet.
+    #[serde(skip)]
+    pub mistake: Option<String>,
 }
 
 /// Reads the draft of a campaign.
@@ -60,14 +65,23 @@ pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<
         values.push((*key, file_edit::get(&stored.text, key)?));
     }
     values.push(("body", file_edit::body(&stored.text)?));
-    Ok(DraftForm { values, version: version(&stored.text), format: stored.format, editable: stored.editable })
+    let unfinished = unfinished_draft::read(&mut *installation.db.read().await?, id).await?;
+    let version = version(&stored.text, unfinished.as_ref());
+    for (key, value) in unfinished.iter().flat_map(|unfinished| &unfinished.given) {
+        if let Some((_, own)) = values.iter_mut().find(|(own, _)| own == key) {
+            own.clone_from(value);
+        }
+    }
+    let mistake = unfinished.map(|unfinished| unfinished.mistake);
+    Ok(DraftForm { values, version, format: stored.format, editable: stored.editable, mistake })
 }
 
 /// Saves a draft. `given` are the settings that change and the email as `body`; an empty setting is removed. `version` is what
-/// the form was read from; without it nobody is asked whether somebody else has changed the draft meanwhile.
+/// the form was read from; without it nobody is asked whether somebody else has changed the draft meanwhile. A draft with a
+/// mistake is kept as typed, and the campaign is not sent until it is right.
 ///
 /// # Errors
-/// `Conflict` when somebody else has, and what [`campaign::add`] finds wrong.
+/// `Conflict` when somebody else has, and what [`campaign::add`] finds wrong; that is kept.
 pub async fn save(
     installation: &Installation,
     actor: &Actor,
@@ -80,13 +94,37 @@ pub async fn save(
     let stored = stored(installation, actor, permit.workspace, id).await?;
     // Adding it is audited.
     permit.skip_audit();
-    if read_from.is_some_and(|read_from| read_from != version(&stored.text)) {
+    let unfinished = unfinished_draft::read(&mut *installation.db.read().await?, id).await?;
+    if read_from.is_some_and(|read_from| read_from != version(&stored.text, unfinished.as_ref())) {
         return Err(Message::new("campaign-changed-meanwhile").with("name", &stored.name).conflict());
     }
     let name = given.iter().find(|(key, _)| *key == "name").map_or(stored.name.as_str(), |(_, name)| name.trim());
     if name != stored.name {
         return Err(Message::new("campaign-name-fixed").invalid_field("name"));
     }
+    // What was typed before and is not in this form.
+    let before =
+        unfinished.iter().flat_map(|unfinished| &unfinished.given).map(|(key, value)| (key.as_str(), value.as_str()));
+    let kept = before.filter(|(key, _)| !given.iter().any(|(own, _)| own == key));
+    let all: Vec<(&str, &str)> = kept.chain(given.iter().copied()).collect();
+    let saved = save_right(installation, actor, &stored, &all, saving).await;
+    if let Err(error @ (Error::Invalid { .. } | Error::NotFound(_))) = &saved
+        && stored.editable
+    {
+        let mut tx = installation.db.write().await?;
+        unfinished_draft::keep(&mut tx, id, &all, &error.message(), installation.clock.now()).await?;
+        tx.commit().await?;
+    }
+    saved
+}
+
+async fn save_right(
+    installation: &Installation,
+    actor: &Actor,
+    stored: &StoredFile,
+    given: &[(&str, &str)],
+    saving: Saving,
+) -> Result<Added> {
     let text = change(&stored.text, given)?;
     let above = file_edit::lines_above_body(&text)?;
     let saved = campaign::save(installation, actor, &stored.source(text), saving).await;
@@ -143,7 +181,15 @@ fn without_lines_above(error: Error, above: usize) -> Error {
 
 /// The lines that a mistake names, with what stands there in the email.
 pub fn mistaken_lines(mistake: &Message, body: &str) -> Vec<(usize, String)> {
-    let lines = mistakes::lines(mistake);
+    texts(mistakes::lines(mistake), body)
+}
+
+/// [`mistaken_lines`] of a mistake that was kept.
+pub fn kept_lines(mistake: &str, body: &str) -> Vec<(usize, String)> {
+    texts(StoredMessage::parse(mistake).map(|mistake| mistakes::stored_lines(&mistake)).unwrap_or_default(), body)
+}
+
+fn texts(lines: Vec<usize>, body: &str) -> Vec<(usize, String)> {
     let text = |line: usize| body.lines().nth(line.checked_sub(1)?).map(|text| (line, text.to_owned()));
     lines.into_iter().filter_map(text).collect()
 }
@@ -168,6 +214,11 @@ async fn stored(installation: &Installation, actor: &Actor, workspace: Id, id: I
     campaign_draft::read_file(installation, actor, &found.name).await
 }
 
-fn version(text: &str) -> String {
-    hex::encode(&Sha256::digest(text)[..8])
+/// What a draft is: its file, and what was typed since that is not right yet.
+fn version(text: &str, unfinished: Option<&UnfinishedDraft>) -> String {
+    let mut digest = Sha256::new_with_prefix(text);
+    for (key, value) in unfinished.iter().flat_map(|unfinished| &unfinished.given) {
+        digest.update(format!("\n{key}={value}"));
+    }
+    hex::encode(&digest.finalize()[..8])
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Action, Actor, relay_check};
 use crate::campaign::model::{self, Campaign};
 use crate::campaign::preflight::{self, Preflight};
+use crate::campaign::unfinished_draft;
 use crate::content::email::Tracking;
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
@@ -98,6 +99,7 @@ pub(super) async fn check(
     let report = |done: i64, total: i64| progress(done.unsigned_abs(), total.unsigned_abs());
     let mut found = preflight::check(installation, campaign, local, report).await?;
     relay_check::add_findings(installation, campaign.workspace, &mut found).await?;
+    found.problems.extend(unfinished_draft::problem(&mut *installation.db.read().await?, campaign).await?);
     Ok(found)
 }
 

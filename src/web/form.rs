@@ -30,6 +30,13 @@ impl Form {
         Self { values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), mistake: None }
     }
 
+    /// The same form with another value of a field.
+    pub fn with(mut self, name: &str, value: String) -> Self {
+        self.values.retain(|(own, _)| own != name);
+        self.values.push((name.to_owned(), value));
+        self
+    }
+
     /// The value of a field as typed; empty without one.
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
@@ -83,6 +90,12 @@ impl Form {
     /// Whether the form was refused for too many attempts, or for a server that does not answer now.
     pub fn is_throttled(&self) -> bool {
         self.mistake.as_ref().is_some_and(|mistake| mistake.is_throttled)
+    }
+
+    /// The same form with a sentence about a mistake that was found before.
+    pub fn with_mistake(mut self, text: String) -> Self {
+        self.mistake = Some(Mistake { field: None, text, is_throttled: false });
+        self
     }
 
     /// The form with the mistake that a use case found.

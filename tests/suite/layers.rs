@@ -48,6 +48,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("campaign", "campaign/model"),
     ("campaign_content", "campaign/model/content"),
     ("campaign_revision", "campaign/revision"),
+    ("unfinished_draft", "campaign/unfinished_draft"),
     ("series", "campaign/series"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),

@@ -12,6 +12,7 @@ mod desk_privacy;
 mod desk_recipients;
 mod desk_roles;
 mod desk_segments;
+mod desk_unfinished;
 pub mod fixture;
 mod invitation;
 mod listener;

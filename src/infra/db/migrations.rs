@@ -49,6 +49,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (69, "retention", include_str!("../../../migrations/0069_retention.sql")),
     (80, "identity provider", include_str!("../../../migrations/0080_identity_provider.sql")),
     (81, "attempts to sign in", include_str!("../../../migrations/0081_sign_in_attempt.sql")),
+    (82, "unfinished drafts", include_str!("../../../migrations/0082_unfinished_draft.sql")),
 ];
 
 impl Db {

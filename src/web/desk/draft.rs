@@ -51,6 +51,8 @@ struct DraftPage {
     /// The lines of the email that a mistake is about.
     lines: Vec<(usize, String)>,
     can_overwrite: bool,
+    /// Whether what was typed is kept on the server with its mistake.
+    is_kept: bool,
 }
 
 #[derive(Template)]
@@ -229,8 +231,15 @@ pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit, Key(id): Key
     if !stored.editable {
         return Ok(visit.go(&format!("campaigns/{id}"), ""));
     }
-    let (format, form) = (stored.format.clone(), filled(stored));
+    let (format, mistake) = (stored.format.clone(), stored.mistake.clone());
+    let mut form = filled(stored);
+    let lines = mistake.as_ref().map(|mistake| campaign_form::kept_lines(mistake, form.value("body")));
+    if let Some(mistake) = mistake {
+        form = form.with_mistake(visit.frame.lang.translate_packed(&mistake));
+    }
+    let is_kept = lines.is_some();
     let page = page(&desk, visit, id, form, format, Vec::new()).await?;
+    let page = DraftPage { lines: lines.unwrap_or_default(), is_kept, ..page };
     Ok(page.visit.show(&page))
 }
 
@@ -262,9 +271,11 @@ pub async fn save(
             let can_overwrite = error.message().key == "campaign-changed-meanwhile";
             let lines = campaign_form::mistaken_lines(&error.message(), form.value("body"));
             let stored = campaign_form::read(&desk.installation, &visit.actor, id).await?;
+            let is_kept = stored.mistake.is_some() && !can_overwrite;
+            let form = if is_kept { form.with("version", stored.version) } else { form };
             let form = form.refused(visit.frame.lang, error)?;
             let page = page(&desk, visit, id, form, stored.format, Vec::new()).await?;
-            let page = DraftPage { lines, can_overwrite, ..page };
+            let page = DraftPage { lines, can_overwrite, is_kept, ..page };
             Ok(page.visit.refuse(&page))
         }
     }
@@ -281,7 +292,9 @@ async fn autosaved(desk: &DeskState, visit: &Visit, id: Id, saved: Result<Added>
         Err(error) if error.is_user_error() => {
             let message = error.message();
             let is_conflict = message.key == "campaign-changed-meanwhile";
-            let answer = json!({ "conflict": is_conflict, "problem": visit.say(&message) });
+            let stored = campaign_form::read(&desk.installation, &visit.actor, id).await?;
+            let version = stored.mistake.filter(|_| !is_conflict).map(|_| stored.version);
+            let answer = json!({ "conflict": is_conflict, "problem": visit.say(&message), "version": version });
             let status = if is_conflict { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
             let mut response = (status, Json(answer)).into_response();
             response.extensions_mut().insert(KeptBody);
@@ -301,7 +314,18 @@ async fn page(
 ) -> Result<DraftPage, Refusal> {
     let title = visit.say(&Message::new("desk-draft-title").with("name", form.value("name")));
     let choices = Choices::read(desk, &visit).await?;
-    Ok(DraftPage { title, id, form, format, choices, warnings, lines: Vec::new(), can_overwrite: false, visit })
+    Ok(DraftPage {
+        title,
+        id,
+        form,
+        format,
+        choices,
+        warnings,
+        lines: Vec::new(),
+        can_overwrite: false,
+        is_kept: false,
+        visit,
+    })
 }
 
 /// `GET /campaigns/{id}/preview?part=html|text&mode=dark&images=off&after=`: with a part the email alone, else a page with it in
