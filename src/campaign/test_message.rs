@@ -7,7 +7,6 @@ use super::composer::Composer;
 use super::delivery::Recipient;
 use super::frozen_content;
 use super::model::Campaign;
-use super::unfinished_draft;
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Values};
 use crate::audience::field::{self, Field, Kind};
@@ -38,7 +37,7 @@ pub struct TestMessage {
 /// the address, else invented ones: those of another contact would outlive that contact in the message.
 ///
 /// # Errors
-/// Not found when `persona` is no contact; conflict when what was typed last is not right.
+/// Not found when `persona` is no contact.
 pub async fn compose(
     installation: &Installation,
     campaign: &Campaign,
@@ -46,7 +45,6 @@ pub async fn compose(
     persona: Option<&Address>,
 ) -> Result<TestMessage> {
     let mut conn = installation.db.read().await?;
-    unfinished_draft::refuse(&mut conn, campaign).await?;
     let found = contact::find(&mut conn, campaign.workspace, persona.unwrap_or(to)).await?;
     let values = match (&found, persona) {
         (Some(found), _) => found.values.clone(),

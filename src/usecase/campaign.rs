@@ -252,7 +252,10 @@ pub async fn test(
     };
     let to = address(to, "to")?;
     let persona = persona.map(|text| address(text, "as")).transpose()?;
-    let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    let mut conn = installation.db.read().await?;
+    let campaign = model::find_by_name(&mut conn, permit.workspace, name).await?;
+    unfinished_draft::refuse(&mut conn, &campaign).await?;
+    drop(conn);
     let message = test_message::compose(installation, &campaign, &to, persona.as_ref()).await?;
     let relays = relay::list(installation, &mut *installation.db.read().await?, permit.workspace).await?;
     let eligible = relay_selection::eligible_relays(&relays, message.relay.as_deref(), &message.from);

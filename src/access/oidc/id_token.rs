@@ -120,7 +120,7 @@ fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), Refusal> {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a date are exact in 52 bits")]
     let (early, late) = ((expected.now / 1_000 - SKEW) as f64, (expected.now / 1_000 + SKEW) as f64);
     let is_later = |moment: Option<f64>| moment.is_some_and(|moment| moment > late);
-    if !(claims.exp > early) || is_later(claims.iat) || is_later(claims.nbf) {
+    if claims.exp <= early || is_later(claims.iat) || is_later(claims.nbf) {
         return Err(Refusal::Expired);
     }
     if claims.sub.is_empty() { Err(Refusal::Token) } else { Ok(()) }

@@ -44,6 +44,9 @@ both!(draft_with_a_mistake_is_kept_as_typed_and_not_sent, |fixture| {
     let tested = campaign::test(installation, actor, "winter", "a@example.org", None).await.expect_err("not right");
     assert_eq!(tested.message().key, "draft-unfinished");
 
+    let preview = look(&site, &editor.replace("/email", "/preview?part=html")).await.body;
+    assert!(!preview.contains("nobody_knows") && !preview.contains("was kept with a mistake"), "what was right last");
+
     // Another form of the same draft, with the email alone: what was typed before stays.
     let again = post(&site, &editor, &[("version", &kept), ("body", "{{ ")]).await;
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
