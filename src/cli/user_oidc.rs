@@ -20,7 +20,7 @@ use crate::usecase::{Actor, user};
 pub enum Command {
     /// Set the provider, once it answers as it should
     Set {
-        /// The issuer, as the provider names itself, such as https://id.example.org/realms/staff
+        /// The issuer, as the provider names itself, such as `https://id.example.org/realms/staff`
         #[arg(long, value_name = "URL")]
         issuer: String,
         /// How the provider calls this installation
