@@ -27,7 +27,7 @@ pub fn delivery(line: &str) -> Option<Id> {
     number(line.split(' ').next()?)
 }
 
-/// A number as [`format`] writes it: without a sign.
+/// A number as [`format()`] writes it: without a sign.
 fn number(word: &str) -> Option<i64> {
     word.parse().ok().filter(|_| word.starts_with(|first: char| first.is_ascii_digit()))
 }

@@ -1,4 +1,4 @@
-//! The template sandbox: minijinja with the filters of [`filter`](super::filter) only, limits on steps, nesting and
+//! The template sandbox: minijinja with the filters of [`filter`] only, limits on steps, nesting and
 //! output, and plain data. A contact's value is data and is never parsed as a template.
 
 use std::io::{self, Write};

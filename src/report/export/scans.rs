@@ -139,7 +139,7 @@ pub const PROCESSOR: TableScan = TableScan {
     counted: Counted::ByIndex,
 };
 
-/// Contacts and their fields. The lists are read for each page ([`super::people`]).
+/// Contacts and their fields. The lists are read for each page.
 pub const PEOPLE: TableScan = TableScan {
     kind: Kind::People,
     table: "contact",
