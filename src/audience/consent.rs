@@ -56,6 +56,32 @@ pub const MAILING: &str = "receive_marketing";
 /// The purpose of recording opens and clicks.
 pub const MEASUREMENT: &str = "measurement";
 
+/// What the receipts of an import or of many contacts are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The purpose.
+    pub purpose: String,
+    /// The edition of the policy in force; empty without a policy.
+    pub edition: String,
+}
+
+impl Terms {
+    /// Those of a list without a policy.
+    pub fn mailing() -> Self {
+        Self { purpose: MAILING.to_owned(), edition: String::new() }
+    }
+
+    /// The terms of a list: the purpose that it serves under the policy, or [`MAILING`].
+    pub async fn of_list(conn: &mut Conn, list: Id, edition: &str) -> Result<Self> {
+        Ok(Self { purpose: purpose_of_list(conn, list).await?, edition: edition.to_owned() })
+    }
+}
+
+/// The purpose that a subscription to the list serves: that of the policy, or [`MAILING`].
+pub async fn purpose_of_list(conn: &mut Conn, list: Id) -> Result<String> {
+    Ok(super::list::purpose(conn, list).await?.unwrap_or_else(|| MAILING.to_owned()))
+}
+
 /// What proves a consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -175,6 +201,7 @@ pub async fn record(
     list: Id,
     contacts: &[Id],
     evidence: Id,
+    terms: &Terms,
     now: Millis,
 ) -> Result<()> {
     if contacts.is_empty() {
@@ -182,8 +209,8 @@ pub async fn record(
     }
     let rows: Vec<_> = contacts.iter().map(|contact| Ok(json!([ids.next()?, contact]))).collect::<Result<_>>()?;
     let query = Query::new(
-        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at)
-         select {id}, :workspace, {contact}, :list, :purpose, :evidence, :now
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, edition, evidence_id, recorded_at)
+         select {id}, :workspace, {contact}, :list, :purpose, :edition, :evidence, :now
            from :rows as given
           where true
              on conflict (contact_id, list_id, purpose, evidence_id) do nothing",
@@ -191,7 +218,8 @@ pub async fn record(
     query
         .bind("workspace", workspace)
         .bind("list", list)
-        .bind("purpose", MAILING)
+        .bind("purpose", &terms.purpose)
+        .bind("edition", &terms.edition)
         .bind("evidence", evidence)
         .bind("now", now)
         .bind_rows("rows", &rows)
@@ -203,17 +231,25 @@ pub async fn record(
 }
 
 /// Writes a receipt for each contact that was inserted and put on the list in the same transaction.
-pub async fn insert_new(conn: &mut Conn, list: Id, contacts: NewContactIds, evidence: Id, now: Millis) -> Result<()> {
+pub async fn insert_new(
+    conn: &mut Conn,
+    list: Id,
+    contacts: NewContactIds,
+    evidence: Id,
+    terms: &Terms,
+    now: Millis,
+) -> Result<()> {
     let query = Query::new(
-        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at)
-         select c.id + {two_steps}, c.workspace_id, c.id, :list, :purpose, :evidence, :now
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, edition, evidence_id, recorded_at)
+         select c.id + {two_steps}, c.workspace_id, c.id, :list, :purpose, :edition, :evidence, :now
            from contact c
           where {new_contacts}",
     );
     query
         .fragment("two_steps", (2 * STEP).to_string())
         .bind("list", list)
-        .bind("purpose", MAILING)
+        .bind("purpose", &terms.purpose)
+        .bind("edition", &terms.edition)
         .bind("evidence", evidence)
         .bind("now", now)
         .fragment("new_contacts", contacts.condition())
@@ -247,13 +283,15 @@ pub async fn copy_in(
     list: Id,
     contacts: NewContactIds,
     evidence: Id,
+    terms: &Terms,
     now: Millis,
 ) -> Result<()> {
     let row = |contact: Id| {
         let keys = [contact + 2 * STEP, contacts.workspace(), contact, list].map(Integer);
-        keys.into_iter().chain([Text(MAILING.to_owned()), Integer(evidence), Integer(now)]).collect()
+        let texts = [&terms.purpose, &terms.edition].map(|text| Text(text.clone()));
+        keys.into_iter().chain(texts).chain([Integer(evidence), Integer(now)]).collect()
     };
-    let columns = ["id", "workspace_id", "contact_id", "list_id", "purpose", "evidence_id", "recorded_at"];
+    let columns = ["id", "workspace_id", "contact_id", "list_id", "purpose", "edition", "evidence_id", "recorded_at"];
     copy.copy_in(&CopyRows::new("consent", &columns, contacts.keys().map(row))?).await
 }
 

@@ -22,6 +22,8 @@ use crate::infra::secret::Keyring;
 const MAX_ATTEMPTS: i64 = 5;
 /// How long after a failed attempt the next one comes.
 const RETRY_AFTER: Millis = 5 * 60 * 1_000;
+/// How long a process may take to send a message before it counts as killed and another one sends it.
+const TAKEN_FOR: Millis = 15 * 60 * 1_000;
 
 crate::text_enum! {
     /// What waits for the button.
@@ -145,19 +147,22 @@ fn read(keys: &Keyring, row: &AnyRow) -> Result<MailedLink> {
     })
 }
 
-/// Takes the next message that is due, so that no other process sends it too; `None` when nothing is due.
+/// Takes the next message that is due, so that no other process sends it too; `None` when nothing is due. It is due again later,
+/// in case this process is killed before [`set_sent`] or [`retry`], until it was tried [`MAX_ATTEMPTS`] times.
 pub async fn take_due(installation: &Installation, conn: &mut Conn) -> Result<Option<MailedLink>> {
     let now = installation.clock.now();
     let query = Query::new(
         "select id, workspace_id, form_id, kind, content, created_at, attempts
            from mailed_link
-          where due_at <= :now and expires_at > :now
+          where due_at <= :now and expires_at > :now and attempts < :most
           order by due_at, id
           limit 1{for_update_skip_locked}",
     );
-    let Some(row) = query.bind("now", now).fetch_optional(conn).await? else { return Ok(None) };
+    let query = query.bind("now", now).bind("most", MAX_ATTEMPTS);
+    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     let id: Id = row.cell(0)?;
-    Query::new("update mailed_link set due_at = null, attempts = attempts + 1 where id = :id")
+    Query::new("update mailed_link set due_at = :again_at, attempts = attempts + 1 where id = :id")
+        .bind("again_at", now + TAKEN_FOR)
         .bind("id", id)
         .execute(conn)
         .await?;
@@ -166,17 +171,26 @@ pub async fn take_due(installation: &Installation, conn: &mut Conn) -> Result<Op
 
 /// Whether any message is due.
 pub async fn is_due(conn: &mut Conn, now: Millis) -> Result<bool> {
-    let query = Query::new("select 1 from mailed_link where due_at <= :now limit 1");
-    Ok(query.bind("now", now).fetch_optional(conn).await?.is_some())
+    let query = Query::new("select 1 from mailed_link where due_at <= :now and attempts < :most limit 1");
+    Ok(query.bind("now", now).bind("most", MAX_ATTEMPTS).fetch_optional(conn).await?.is_some())
 }
 
 /// Lets a message that was not sent be tried again, unless it was tried often enough.
 pub async fn retry(conn: &mut Conn, link: &MailedLink, now: Millis) -> Result<()> {
-    if link.attempts + 1 >= MAX_ATTEMPTS {
-        return Ok(());
-    }
-    let query = Query::new("update mailed_link set due_at = :due_at where id = :id and due_at is null");
-    query.bind("due_at", now + RETRY_AFTER * (link.attempts + 1)).bind("id", link.id).execute(conn).await.map(drop)
+    let again = link.attempts + 1 < MAX_ATTEMPTS;
+    set_due(conn, link, again.then_some(now + RETRY_AFTER * (link.attempts + 1))).await
+}
+
+/// Records that a relay has taken the message.
+pub async fn set_sent(conn: &mut Conn, link: &MailedLink) -> Result<()> {
+    set_due(conn, link, None).await
+}
+
+/// Sets when the message of an attempt is due again, unless another process has taken it since.
+async fn set_due(conn: &mut Conn, link: &MailedLink, due_at: Option<Millis>) -> Result<()> {
+    let query = Query::new("update mailed_link set due_at = :due_at where id = :id and attempts = :attempts");
+    let query = query.bind("due_at", due_at).bind("id", link.id).bind("attempts", link.attempts + 1);
+    query.execute(conn).await.map(drop)
 }
 
 /// Deletes a link. Returns false when it was used or deleted before.

@@ -78,7 +78,9 @@ fn copy_files(data: &Path, from: &Path, to: &Path, names: &mut Vec<String>) -> R
         let entry = entry.map_err(Error::io(from.display()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !is_file || name.starts_with('.') || name.ends_with(".lock") {
+        // What is about to be done here is not about to be done where the backup is restored.
+        let is_intent = name.starts_with("intents-");
+        if !is_file || is_intent || name.starts_with('.') || name.ends_with(".lock") {
             continue;
         }
         let target = folder.join(&name);

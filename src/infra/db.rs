@@ -43,6 +43,7 @@ mod row;
 mod script;
 mod session;
 mod sql;
+pub mod statement_trace;
 pub mod store_status;
 pub mod table;
 mod table_rewrite;

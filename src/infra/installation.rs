@@ -11,6 +11,7 @@ use crate::infra::config::Config;
 use crate::infra::db::Db;
 use crate::infra::error::Result;
 use crate::infra::id::Ids;
+use crate::infra::intent::Intents;
 use crate::infra::metric::Gauge;
 use crate::infra::network::Network;
 use crate::infra::panic::PanicCounter;
@@ -37,6 +38,8 @@ pub struct Installation {
     pub signer: Signer,
     /// Who did what: actions of users, recipients and the engine.
     pub audit_log: ChainedLog,
+    /// Actions of this process that have begun and are not in the audit log yet.
+    pub intents: Intents,
     /// What was erased, when and why, for acts of destruction.
     pub destruction_log: ChainedLog,
     /// Commitments to consent receipts and their evidence, which name nobody.
@@ -133,6 +136,7 @@ impl Installation {
         let signer = Signer::new(&keys);
         let log = |name| ChainedLog::new(config.journal_dir(), name, keys.tombstone.clone());
         let (audit_log, destruction_log, consent_log) = (log("audit"), log("destruction"), log("consent"));
+        let intents = Intents::new(config.journal_dir());
         let (ids, keys) = (Ids::new(clock.clone()), Arc::new(keys));
         Self {
             config,
@@ -143,6 +147,7 @@ impl Installation {
             keys,
             signer,
             audit_log,
+            intents,
             destruction_log,
             consent_log,
             mailer_status: MailerStatus::default(),

@@ -17,6 +17,7 @@ pub mod i18n;
 pub mod id;
 pub mod id_range;
 pub mod installation;
+pub mod intent;
 pub mod lock_file;
 pub mod metric;
 pub mod network;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::{Action, Actor, NO_WORKSPACE};
+use super::{Action, Actor, NO_WORKSPACE, audit};
 use crate::access::user;
 use crate::infra::chained_log::ChainedLog;
 use crate::infra::chained_log::verification::Verified;
@@ -150,9 +150,11 @@ fn read(log: &ChainedLog, filter: &Filter, workspace: Id) -> Result<(Vec<Value>,
     Ok((entries, false))
 }
 
-/// Checks the audit log and the log of destruction of this machine, line by line.
+/// Checks the audit log and the log of destruction of this machine, line by line, after it has got the entries of actions that a
+/// killed process had begun.
 pub async fn verify(installation: &Installation, actor: &Actor) -> Result<Vec<LogCheck>> {
     let permit = actor.permit(installation, Action::CheckLogs).await?;
+    audit::settle(installation).await?;
     let mut checks = Vec::new();
     for (name, log) in [
         ("audit", &installation.audit_log),

@@ -107,7 +107,7 @@ pub async fn run(
     request: &Request,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<BackedUp> {
-    let permit = actor.permit(installation, Action::MakeBackup).await?;
+    let permit = actor.permit(installation, Action::MakeBackup).await?.begin(installation).await?;
     let recipients = keys::recipients(&request.recipients)?;
     let is_folder = request.to.is_dir();
     if request.keep_days.is_some() && !is_folder {
@@ -138,7 +138,7 @@ pub async fn run(
 
 /// Makes a key pair for backups. The private key belongs on another machine.
 pub async fn make_key(installation: &Installation, actor: &Actor, file: &Path) -> Result<KeyMade> {
-    let permit = actor.permit(installation, Action::MakeBackup).await?;
+    let permit = actor.permit(installation, Action::MakeBackup).await?.begin(installation).await?;
     let recipient = keys::generate(file, &installation.config.data)?;
     permit.audit(None).await;
     Ok(KeyMade { recipient, identity: file.display().to_string() })

@@ -69,8 +69,10 @@ pub async fn list(
     after: Id,
     limit: Option<i64>,
 ) -> Result<Recipients> {
-    let permit =
-        actor.permit(installation, if limit.is_some() { Action::ExportContacts } else { Action::ListContacts }).await?;
+    let permit = match limit {
+        Some(_) => actor.permit(installation, Action::ExportContacts).await?.begin(installation).await?,
+        None => actor.permit(installation, Action::ListContacts).await?,
+    };
     campaign_report::find_name(installation, actor, campaign).await?;
     let limit = limit.unwrap_or(USUAL_LIMIT);
     let mut conn = installation.db.read().await?;

@@ -54,7 +54,7 @@ pub struct Changed {
 /// # Errors
 /// Invalid fields, named like those of one added contact.
 pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joining: &Joining) -> Result<Changed> {
-    let permit = actor.permit(installation, Action::AddContact).await?;
+    let permit = actor.permit(installation, Action::AddContact).await?.begin(installation).await?;
     import::refuse_blank(&[
         ("--list", &joining.list),
         ("--source", &joining.source),
@@ -96,7 +96,9 @@ pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joinin
     subscription::join(&mut tx, workspace, list.id, &rows, now).await?;
     if !new.is_empty() {
         let evidence = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await?;
-        consent::record(&mut tx, &installation.ids, workspace, list.id, &new, evidence, now).await?;
+        let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
+        let terms = consent::Terms::of_list(&mut tx, list.id, &edition).await?;
+        consent::record(&mut tx, &installation.ids, workspace, list.id, &new, evidence, &terms, now).await?;
     }
     tx.commit().await?;
     permit.audit(list.id).await;
@@ -114,7 +116,7 @@ pub async fn leave(
     list: &str,
     people: Option<usize>,
 ) -> Result<Changed> {
-    let permit = actor.permit(installation, Action::EraseContact).await?;
+    let permit = actor.permit(installation, Action::EraseContact).await?.begin(installation).await?;
     let mut conn = installation.db.read().await?;
     let list = list::need(&mut conn, permit.workspace, list).await?;
     let found = contact::find_of_workspace(&mut conn, permit.workspace, at_most(ids)?).await?;
@@ -151,7 +153,7 @@ pub async fn count_on_list(installation: &Installation, actor: &Actor, ids: &[Id
 
 /// Restricts the processing of contacts: the data stay and are used for nothing.
 pub async fn restrict(installation: &Installation, actor: &Actor, ids: &[Id]) -> Result<Changed> {
-    let permit = actor.permit(installation, Action::RestrictContact).await?;
+    let permit = actor.permit(installation, Action::RestrictContact).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let found = lock(&mut tx, permit.workspace, ids).await?;
     let mut changed = Changed::default();
@@ -162,15 +164,13 @@ pub async fn restrict(installation: &Installation, actor: &Actor, ids: &[Id]) ->
         }
     }
     tx.commit().await?;
-    for contact in &found {
-        permit.audit(contact.id).await;
-    }
+    permit.audit_each(found.iter().map(|contact| contact.id)).await;
     Ok(changed)
 }
 
 /// Reads contacts for a file.
 pub async fn read(installation: &Installation, actor: &Actor, ids: &[Id]) -> Result<Contacts> {
-    let permit = actor.permit(installation, Action::ExportContacts).await?;
+    let permit = actor.permit(installation, Action::ExportContacts).await?.begin(installation).await?;
     let mut conn = installation.db.read().await?;
     let found = contact::find_of_workspace(&mut conn, permit.workspace, at_most(ids)?).await?;
     let contacts = contact_search::page(&mut conn, found, LIMIT as i64).await?;

@@ -142,7 +142,7 @@ pub async fn withdraw(
     address: &str,
     withdrawal: &Withdrawal,
 ) -> Result<Withdrawn> {
-    let permit = actor.permit(installation, Action::WithdrawConsent).await?;
+    let permit = actor.permit(installation, Action::WithdrawConsent).await?.begin(installation).await?;
     let address = parse(address)?;
     let (workspace, now) = (permit.workspace, installation.clock.now());
     let mut tx = installation.db.write().await?;
@@ -191,7 +191,9 @@ pub async fn withdraw(
     };
     let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
     for list in &lists {
-        let (purpose, kind) = (withdrawal.purpose.as_str(), Kind::Withdrawn);
+        let of_list = consent::purpose_of_list(&mut tx, *list).await?;
+        let purpose = if is_mailing { of_list.as_str() } else { withdrawal.purpose.as_str() };
+        let kind = Kind::Withdrawn;
         let new = NewReceipt {
             workspace,
             contact: contact.id,

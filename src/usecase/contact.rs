@@ -126,7 +126,7 @@ pub async fn correct(
     address: &str,
     correction: &Correction,
 ) -> Result<Corrected> {
-    let permit = actor.permit(installation, Action::CorrectContact).await?;
+    let permit = actor.permit(installation, Action::CorrectContact).await?.begin(installation).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let (contact, address) = correct_found(installation, permit.workspace, &address, correction).await?;
     let pending = remove_bytes(installation, Urgency::Usual).await;
@@ -219,7 +219,7 @@ pub async fn unrestrict(installation: &Installation, actor: &Actor, address: &st
 
 /// Lifts the suppression of a contact whose mailbox did not exist. Nothing changes for a contact that is not suppressed.
 pub async fn unsuppress(installation: &Installation, actor: &Actor, address: &str) -> Result<Unsuppressed> {
-    let permit = actor.permit(installation, Action::UnsuppressContact).await?;
+    let permit = actor.permit(installation, Action::UnsuppressContact).await?.begin(installation).await?;
     let address = parse(address)?;
     let mut tx = installation.db.write().await?;
     let contact = find(&mut tx, permit.workspace, &address).await?;
@@ -236,7 +236,7 @@ async fn set_restriction(
     restricted: bool,
 ) -> Result<Restricted> {
     let action = if restricted { Action::RestrictContact } else { Action::UnrestrictContact };
-    let permit = actor.permit(installation, action).await?;
+    let permit = actor.permit(installation, action).await?.begin(installation).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let mut tx = installation.db.write().await?;
     let contact = find_locked(&mut tx, permit.workspace, &address).await?;
@@ -257,7 +257,7 @@ pub async fn erase(
     address: &str,
     urgency: Urgency,
 ) -> Result<ErasedContact> {
-    let permit = actor.permit(installation, Action::EraseContact).await?;
+    let permit = actor.permit(installation, Action::EraseContact).await?.begin(installation).await?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let began = installation.clock.now();
     let (mut id, mut removed) = (None, BTreeMap::new());

@@ -173,7 +173,7 @@ pub(super) async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -
 ///
 /// `Conflict` for an address under a tombstone, or one that is on the list.
 pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition) -> Result<Added> {
-    let permit = actor.permit(installation, Action::AddContact).await?;
+    let permit = actor.permit(installation, Action::AddContact).await?.begin(installation).await?;
     import::refuse_blank(&[
         ("--list", &addition.list),
         ("--source", &addition.source),
@@ -237,7 +237,8 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
     };
     let joining = NewSubscription { id: installation.ids.next()?, contact: id, state: State::Confirmed };
     subscription::join(&mut tx, workspace, list.id, &[joining], now).await?;
-    let (purpose, kind) = (consent::MAILING, Kind::Given);
+    let (purpose, kind) = (consent::purpose_of_list(&mut tx, list.id).await?, Kind::Given);
+    let purpose = purpose.as_str();
     let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
     let edition = edition.as_str();
     let receipt = NewReceipt { workspace, contact: id, list: list.id, purpose, kind, edition, evidence: &evidence };

@@ -88,7 +88,7 @@ pub async fn run(
     request: &Request,
     progress: OnProgress<'_>,
 ) -> Result<Exported> {
-    let permit = actor.permit(installation, action_of(request.kind)).await?;
+    let permit = actor.permit(installation, action_of(request.kind)).await?.begin(installation).await?;
     let (kind, format, excel) = (request.kind, request.format, request.excel);
     if !format.is_available() {
         return Err(Message::new("export-parquet").invalid_field("format"));

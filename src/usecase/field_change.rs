@@ -113,7 +113,7 @@ pub async fn remove(
     confirmed: Confirmation,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Removed> {
-    let permit = actor.permit(installation, Action::RemoveField).await?;
+    let permit = actor.permit(installation, Action::RemoveField).await?.begin(installation).await?;
     let workspace = permit.workspace;
     let mut tx = begin_change(installation, workspace).await?;
     let usage = find_usage(&mut tx, workspace, name).await?;

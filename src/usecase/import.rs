@@ -32,7 +32,7 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(installation, Action::ImportContacts).await?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?.begin(installation).await?;
     let id = match (request.dry_run, request.id) {
         (false, None) => Some(installation.ids.next()?),
         (_, id) => id,
@@ -46,10 +46,14 @@ pub async fn run(
     let workspace = permit.workspace;
     let log = erasure_log::length(installation);
     let list = list::find(&mut *installation.db.read().await?, workspace, &request.list).await?.map(|list| list.id);
-    let summary = import::run_with(installation, workspace, request, lang, progress, &mut |people: Vec<ImportRow>| {
-        Box::pin(async move { suppression::suppress(installation, workspace, list, &people).await })
-    })
-    .await;
+    let edition =
+        super::policy::edition_in_force(&mut *installation.db.read().await?, workspace, installation.clock.now())
+            .await?;
+    let summary =
+        import::run_with(installation, workspace, request, &edition, lang, progress, &mut |people: Vec<ImportRow>| {
+            Box::pin(async move { suppression::suppress(installation, workspace, list, &people).await })
+        })
+        .await;
     if let Some(rejects) = request.rejects.as_ref().filter(|rejects| rejects.is_file()) {
         // It may hold contacts erased since the import began.
         file_erasure::erase_from_file(installation, rejects, log).await?;
@@ -74,7 +78,7 @@ pub async fn suppress(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(installation, Action::SuppressContacts).await?;
+    let permit = actor.permit(installation, Action::SuppressContacts).await?.begin(installation).await?;
     let list: Option<Id> = match request.list.trim() {
         "" => None,
         name => Some(list::need(&mut *installation.db.read().await?, permit.workspace, name).await?.id),

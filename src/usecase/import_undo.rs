@@ -70,7 +70,7 @@ pub async fn undo(
     people: Option<i64>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Undone> {
-    let permit = actor.permit(installation, Action::UndoImport).await?;
+    let permit = actor.permit(installation, Action::UndoImport).await?.begin(installation).await?;
     let counted = count(installation, actor, import).await?;
     if people != Some(counted.people) {
         return Err(Message::new("import-undo-number").with("count", counted.people).invalid_field("people"));

@@ -105,7 +105,7 @@ pub struct NewUpload {
 
 /// Begins an upload, and removes those that were left behind.
 pub async fn begin(installation: &Installation, actor: &Actor, name: &str, list: &str) -> Result<NewUpload> {
-    let permit = actor.permit(installation, Action::ImportContacts).await?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?.begin(installation).await?;
     let folder = folder(installation);
     fs::create_dir_all(&folder).map_err(Error::io(folder.display()))?;
     private_file::restrict(&folder, 0o700).map_err(Error::io(folder.display()))?;
@@ -158,7 +158,7 @@ pub async fn answer(
     id: Id,
     answers: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Upload> {
-    let permit = actor.permit(installation, Action::ImportContacts).await?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?.begin(installation).await?;
     let mut upload = read(installation, actor, id).await?;
     for (name, value) in answers {
         let mut value = value.trim().to_owned();
@@ -210,7 +210,7 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
-    let permit = actor.permit(installation, Action::ImportContacts).await?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?.begin(installation).await?;
     let mut upload = read(installation, actor, id).await?;
     let (file, rejects) = (path(installation, id, "csv"), path(installation, id, "rejects.csv"));
     // An import that was interrupted goes on under its number.
@@ -234,7 +234,7 @@ pub fn can_be_undone(upload: &Upload, now: Millis) -> bool {
 
 /// Opens the rejected rows of an import; `None` when there are none.
 pub async fn rejects(installation: &Installation, actor: &Actor, id: Id) -> Result<Option<File>> {
-    let permit = actor.permit(installation, Action::ImportContacts).await?;
+    let permit = actor.permit(installation, Action::ImportContacts).await?.begin(installation).await?;
     read(installation, actor, id).await?;
     permit.audit(id).await;
     Ok(File::open(path(installation, id, "rejects.csv")).ok())

@@ -150,6 +150,7 @@ pub async fn accept(
 ) -> Result<Option<Invitation>> {
     let permit = actor.permit(installation, Action::AcceptInvitation).await?;
     let Some(invitation) = find(installation, token).await? else { return Ok(None) };
+    let permit = permit.begin(installation).await?;
     let (workspace, list, now) = (invitation.workspace, &invitation.list, installation.clock.now());
     let mut tx = installation.db.write().await?;
     lock_addresses_exclusive(&mut tx).await?;
@@ -179,7 +180,8 @@ pub async fn accept(
         proof: "the owner of the address followed the link that was sent to it, and pressed the button".to_owned(),
         given_at: now,
     };
-    let (purpose, kind) = (consent::MAILING, Kind::Given);
+    let (purpose, kind) = (consent::purpose_of_list(&mut tx, list.id).await?, Kind::Given);
+    let purpose = purpose.as_str();
     let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
     let edition = edition.as_str();
     let new = NewReceipt { workspace, contact: id, list: list.id, purpose, kind, edition, evidence: &evidence };

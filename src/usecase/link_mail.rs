@@ -1,5 +1,6 @@
 //! Messages with a link that a person asked for, or that somebody asked for in their name: they are sent in the background, so
-//! that no answer takes longer for an address that gets one. Also deletes what has expired.
+//! that no answer takes longer for an address that gets one. A message is sent at least once: a process that is killed between the
+//! relay's answer and its record leaves it to be sent again. Also deletes what has expired.
 
 use super::sign_up::{self, Waiting};
 use crate::audience::address::Address;
@@ -48,7 +49,12 @@ pub async fn send_due(installation: &Installation) -> Result<u64> {
         tx.commit().await?;
         let Some(link) = taken? else { break };
         match send(installation, &link).await {
-            Ok(is_sent) => sent += u64::from(is_sent),
+            Ok(is_sent) => {
+                sent += u64::from(is_sent);
+                let mut tx = installation.db.write().await?;
+                mailed_link::set_sent(&mut tx, &link).await?;
+                tx.commit().await?;
+            }
             Err(error) => {
                 tracing::warn!(error = error.message().key, link.id = link.id, "a message with a link was not sent");
                 let mut tx = installation.db.write().await?;

@@ -143,7 +143,7 @@ pub async fn close(
     people: Option<i64>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Closed> {
-    let permit = actor.permit(installation, Action::CloseList).await?;
+    let permit = actor.permit(installation, Action::CloseList).await?.begin(installation).await?;
     let mut conn = installation.db.read().await?;
     let list = match list::find(&mut conn, permit.workspace, name).await? {
         Some(list) => list,

@@ -1,5 +1,7 @@
 //! The check of an actor's permission for an action, and the audit entry that follows.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::action::{Action, Scope};
 use super::actor::{Actor, NO_WORKSPACE};
 use super::audit;
@@ -24,7 +26,7 @@ impl Actor {
                 refuse_ended(installation, self.workspace).await?;
             }
             let entries = Some(audit::Entries::new(installation));
-            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action, entries });
+            return Ok(Permit::new(self, action, entries));
         }
         audit::Entries::new(installation).refusal(self, action).await;
         Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
@@ -49,7 +51,7 @@ impl Actor {
     /// As for [`Actor::permit`], but the refusal is only logged.
     pub fn permit_outside(&self, action: Action) -> Result<Permit> {
         if action.is_permitted_to(self.role) {
-            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action, entries: None });
+            return Ok(Permit::new(self, action, None));
         }
         Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
     }
@@ -66,32 +68,78 @@ pub struct Permit {
     actor: Actor,
     action: Action,
     entries: Option<audit::Entries>,
+    /// The number of the intent, until its entry is written; 0 without one.
+    intent: AtomicI64,
 }
 
 impl Permit {
+    fn new(actor: &Actor, action: Action, entries: Option<audit::Entries>) -> Self {
+        let (workspace, user, actor) = (actor.workspace, actor.user, *actor);
+        Self { workspace, user, actor, action, entries, intent: AtomicI64::new(0) }
+    }
+
+    /// Writes on disk that the action begins, before it shows personal data in bulk or changes personal data or rights: a process
+    /// that is killed before the entry leaves one that says so at the next start. A permit that is dropped without an entry
+    /// leaves one too.
+    ///
+    /// # Errors
+    ///
+    /// Internal when the intent cannot be written; the action must not begin then.
+    pub async fn begin(self, installation: &Installation) -> Result<Self> {
+        if let Some(entries) = &self.entries {
+            let id = installation.ids.next()?;
+            entries.begin(id, &self.actor, self.action).await?;
+            self.intent.store(id, Ordering::Relaxed);
+        }
+        Ok(self)
+    }
+
+    /// The number of the intent, once.
+    fn take_intent(&self) -> Option<Id> {
+        Some(self.intent.swap(0, Ordering::Relaxed)).filter(|id| *id != 0)
+    }
+
     /// Writes the audit entry, which is on disk when this returns. `subject` is the id of what the action was performed on, where it has one.
     pub async fn audit(&self, subject: impl Into<Option<Id>>) {
         if let Some(entries) = &self.entries {
-            entries.done(&self.actor, self.action, subject.into()).await;
+            entries.done(&self.actor, self.action, subject.into(), self.take_intent()).await;
+        }
+    }
+
+    /// Writes an audit entry for each subject, all at once.
+    pub async fn audit_each(&self, subjects: impl IntoIterator<Item = Id>) {
+        if let Some(entries) = &self.entries {
+            entries.done_each(&self.actor, self.action, subjects, self.take_intent()).await;
         }
     }
 
     /// Writes the audit entry of an action on an installation that is not open, into its log.
     pub async fn audit_at(&self, config: &Config, subject: impl Into<Option<Id>>) {
         if let Some(entries) = audit::Entries::of_closed(config) {
-            entries.done(&self.actor, self.action, subject.into()).await;
+            entries.done(&self.actor, self.action, subject.into(), self.take_intent()).await;
         }
     }
 
     /// Writes the audit entry of an attempt that was refused. `subject` as for [`Permit::audit`].
     pub async fn audit_refusal(&self, subject: impl Into<Option<Id>>) {
         if let Some(entries) = &self.entries {
-            entries.refused_attempt(&self.actor, self.action, subject.into()).await;
+            entries.refused_attempt(&self.actor, self.action, subject.into(), self.take_intent()).await;
         }
     }
 
     /// Writes no audit entry, for a read that pages repeat by themselves or that shows nothing personal.
     pub const fn skip_audit(&self) {}
+}
+
+impl Drop for Permit {
+    /// An error or a client that did not wait ended the action: the entry says so. Outside a runtime the next start writes it.
+    fn drop(&mut self) {
+        let Some(intent) = self.take_intent() else { return };
+        if let (Some(entries), Ok(runtime)) = (self.entries.take(), tokio::runtime::Handle::try_current()) {
+            let (actor, action) = (self.actor, self.action);
+            runtime.spawn(async move { entries.unfinished(&actor, action, intent).await });
+        }
+    }
 }
 
 #[cfg(test)]

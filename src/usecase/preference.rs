@@ -5,7 +5,7 @@ use super::contact::{Correction, correct_found, remove_bytes, stored_json};
 use super::preference_link::read_content;
 use super::{Action, Actor, contact_copy};
 use crate::audience::consent::ledger::{self, NO_LIST, NewReceipt};
-use crate::audience::consent::{Basis, Evidence, Kind, MAILING, MEASUREMENT};
+use crate::audience::consent::{self, Basis, Evidence, Kind, MEASUREMENT};
 use crate::audience::contact::{self, Contact};
 use crate::audience::list::{self, List};
 use crate::audience::mailed_link::{self, LinkKind};
@@ -130,7 +130,7 @@ pub async fn set_schedule(
     frequency: &str,
     pause: &str,
 ) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeSelf).await?;
+    let permit = actor.permit(installation, Action::ChangeSelf).await?.begin(installation).await?;
     let now = installation.clock.now();
     let frequency: Frequency = frequency.parse()?;
     let paused_until = match pause.trim() {
@@ -165,7 +165,7 @@ pub async fn set_measured(
     agreed: bool,
     wording: &str,
 ) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeSelf).await?;
+    let permit = actor.permit(installation, Action::ChangeSelf).await?.begin(installation).await?;
     let (workspace, now) = (subject.workspace, installation.clock.now());
     let mut tx = installation.db.write().await?;
     need(&mut tx, subject).await?;
@@ -201,7 +201,7 @@ pub async fn set_measured(
 /// # Errors
 /// `NotFound` for a list that is not offered.
 pub async fn join(installation: &Installation, actor: &Actor, subject: Subject, list: Id, wording: &str) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeSelf).await?;
+    let permit = actor.permit(installation, Action::ChangeSelf).await?.begin(installation).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     lock_addresses_exclusive(&mut tx).await?;
@@ -226,11 +226,12 @@ pub async fn join(installation: &Installation, actor: &Actor, subject: Subject, 
         given_at: now,
     };
     let edition = super::policy::edition_in_force(&mut tx, subject.workspace, now).await?;
+    let purpose = consent::purpose_of_list(&mut tx, list.id).await?;
     let new = NewReceipt {
         workspace: subject.workspace,
         contact: contact.id,
         list: list.id,
-        purpose: MAILING,
+        purpose: &purpose,
         kind: Kind::Given,
         edition: &edition,
         evidence: &evidence,
@@ -276,7 +277,7 @@ pub async fn copy(installation: &Installation, actor: &Actor, subject: Subject) 
 
 /// Unsubscribes the recipient from a list, for whoever came by a link; a token of a message goes through the request journal.
 pub async fn unsubscribe(installation: &Installation, actor: &Actor, subject: Subject, list: Id) -> Result<Erased> {
-    let permit = actor.permit(installation, Action::Unsubscribe).await?;
+    let permit = actor.permit(installation, Action::Unsubscribe).await?.begin(installation).await?;
     let Subject { workspace, contact } = subject;
     need(&mut *installation.db.read().await?, subject).await?;
     let erased = erasure::unsubscribe(installation, workspace, contact, list, Reason::Unsubscribed, None).await?;
@@ -286,7 +287,7 @@ pub async fn unsubscribe(installation: &Installation, actor: &Actor, subject: Su
 
 /// Unsubscribes the recipient from every list, which erases their data.
 pub async fn leave_all(installation: &Installation, actor: &Actor, subject: Subject) -> Result<()> {
-    let permit = actor.permit(installation, Action::Unsubscribe).await?;
+    let permit = actor.permit(installation, Action::Unsubscribe).await?.begin(installation).await?;
     let Subject { workspace, contact } = subject;
     let subscriptions = subscription::of_contact(&mut *installation.db.read().await?, contact).await?;
     for one in subscriptions {
@@ -298,7 +299,7 @@ pub async fn leave_all(installation: &Installation, actor: &Actor, subject: Subj
 
 /// Erases the recipient, for whoever came by a link.
 pub async fn erase(installation: &Installation, actor: &Actor, subject: Subject) -> Result<()> {
-    let permit = actor.permit(installation, Action::EraseSelf).await?;
+    let permit = actor.permit(installation, Action::EraseSelf).await?.begin(installation).await?;
     let address = need(&mut *installation.db.read().await?, subject).await?.address;
     erasure::erase(installation, subject.workspace, &address, Reason::Erased, None).await?;
     permit.audit(subject.contact).await;

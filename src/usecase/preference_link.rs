@@ -132,20 +132,20 @@ pub async fn ask_link(
     let canonical = address.canonical();
     let daily = public_limit::key(keys, "preferences of an address", &[canonical.as_bytes()]);
     let mut is_mailed = public_limit::take(&mut tx, &daily, 1, DAY, now).await?;
-    is_mailed = is_mailed && sign_up::take_message(&mut tx, keys, &canonical, now).await?;
-    if is_mailed {
-        let content = LinkContent { address: address.expose(), language: language.to_string(), contact: 0 };
-        let new = NewLink {
-            kind: LinkKind::Preferences,
-            workspace: 0,
-            form: 0,
-            address: &address,
-            content: serde_json::to_string(&content).expect("texts and numbers always serialise"),
-            lifetime: LINK_LIFETIME,
-            is_mailed: true,
-        };
-        mailed_link::insert(installation, &mut tx, &new).await?;
-    }
+    is_mailed &= sign_up::take_message(&mut tx, keys, &canonical, now).await?;
+    // The same statements for every address: one that gets no message now has a row that is over at once.
+    let typed = if is_mailed { address.expose() } else { String::new() };
+    let content = LinkContent { address: typed, language: language.to_string(), contact: 0 };
+    let new = NewLink {
+        kind: LinkKind::Preferences,
+        workspace: 0,
+        form: 0,
+        address: &address,
+        content: serde_json::to_string(&content).expect("texts and numbers always serialise"),
+        lifetime: if is_mailed { LINK_LIFETIME } else { 0 },
+        is_mailed,
+    };
+    mailed_link::insert(installation, &mut tx, &new).await?;
     tx.commit().await?;
     Ok(LinkAsked::Accepted)
 }

@@ -130,7 +130,7 @@ pub(super) fn details(request: SubjectRequest, now: Millis) -> RequestDetails {
 /// # Errors
 /// Invalid for a wrong address or day, and for a note that is too long.
 pub async fn add(installation: &Installation, actor: &Actor, new: &NewRequest) -> Result<RequestDetails> {
-    let permit = actor.permit(installation, Action::ManageRequests).await?;
+    let permit = actor.permit(installation, Action::ManageRequests).await?.begin(installation).await?;
     let address = parse(&new.address)?;
     let now = installation.clock.now();
     // The word stays after an erasure, so it must name nobody.
@@ -211,7 +211,7 @@ pub async fn ask(
     kind: RequestKind,
     note: &str,
 ) -> Result<Millis> {
-    let permit = actor.permit(installation, Action::ChangeSelf).await?;
+    let permit = actor.permit(installation, Action::ChangeSelf).await?.begin(installation).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let found = contact::get_of_workspace(&mut tx, subject.workspace, subject.contact).await?;
@@ -301,7 +301,7 @@ pub(super) async fn find_open(
 /// # Errors
 /// `Conflict` for a request that is closed, late or extended already; invalid without a reason.
 pub async fn extend(installation: &Installation, actor: &Actor, id: Id, reason: &str) -> Result<RequestDetails> {
-    let permit = actor.permit(installation, Action::ManageRequests).await?;
+    let permit = actor.permit(installation, Action::ManageRequests).await?.begin(installation).await?;
     let now = installation.clock.now();
     if reason.trim().is_empty() {
         return Err(Message::new("request-extend-reason").invalid_field("reason"));
@@ -335,7 +335,7 @@ pub async fn close(
     state: State,
     outcome: &str,
 ) -> Result<RequestDetails> {
-    let permit = actor.permit(installation, Action::ManageRequests).await?;
+    let permit = actor.permit(installation, Action::ManageRequests).await?.begin(installation).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let mut request = find_open(installation, &mut tx, permit.workspace, id).await?;

@@ -21,7 +21,7 @@ const CHECK_LIFETIME: Millis = 7 * DAY;
 /// # Errors
 /// `Conflict` for a request that is closed, or whose person is erased or no contact; what a relay refuses.
 pub async fn check(installation: &Installation, actor: &Actor, id: Id, note: Option<&str>) -> Result<RequestDetails> {
-    let permit = actor.permit(installation, Action::ManageRequests).await?;
+    let permit = actor.permit(installation, Action::ManageRequests).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let mut request = find_open(installation, &mut tx, permit.workspace, id).await?;
     if let Some(note) = note.map(str::trim).filter(|note| !note.is_empty()) {

@@ -70,7 +70,7 @@ pub async fn run(
     actor: &Actor,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<RetentionRun> {
-    let permit = actor.permit(installation, Action::RunRetention).await?;
+    let permit = actor.permit(installation, Action::RunRetention).await?.begin(installation).await?;
     let rules = rules_of_workspace(&mut *installation.db.read().await?, permit.workspace).await?;
     let rules = rules.ok_or_else(|| Message::new("retention-no-policy").conflict())?;
     let done = retention::run(installation, permit.workspace, &rules, progress).await?;

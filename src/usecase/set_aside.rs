@@ -88,7 +88,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<SetAside
 
 /// Processes lines again. Those that fail again stay set aside.
 pub async fn retry(installation: &Installation, actor: &Actor, which: Which) -> Result<SetAsideEnd> {
-    let permit = actor.permit(installation, Action::SettleSetAside).await?;
+    let permit = actor.permit(installation, Action::SettleSetAside).await?.begin(installation).await?;
     let mut end = SetAsideEnd::default();
     for_each(installation, which, async |line| {
         match process(installation, &line).await {
@@ -108,7 +108,7 @@ pub async fn retry(installation: &Installation, actor: &Actor, which: Which) -> 
 
 /// Deletes lines without processing them.
 pub async fn dismiss(installation: &Installation, actor: &Actor, which: Which) -> Result<SetAsideEnd> {
-    let permit = actor.permit(installation, Action::SettleSetAside).await?;
+    let permit = actor.permit(installation, Action::SettleSetAside).await?.begin(installation).await?;
     let mut end = SetAsideEnd::default();
     for_each(installation, which, async |line| {
         let mut tx = installation.db.write().await?;

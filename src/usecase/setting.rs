@@ -71,7 +71,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Settings
 
 /// Makes a new key that signs the tokens of new messages; tokens signed by older keys stay valid.
 pub async fn rotate_key(installation: &Installation, actor: &Actor) -> Result<Rotated> {
-    let permit = actor.permit(installation, Action::RotateTokenKey).await?;
+    let permit = actor.permit(installation, Action::RotateTokenKey).await?.begin(installation).await?;
     let key = Keyring::rotate(&installation.config.keys_dir())?;
     permit.audit(None).await;
     Ok(Rotated { key })

@@ -74,6 +74,7 @@ pub async fn complete(
     // The work of a hash is for those who have the link.
     let valid = setup_link::find(&mut *installation.db.read().await?, LinkPurpose::Setup, &token, now).await?;
     valid.ok_or_else(invalid_link)?;
+    let permit = permit.begin(installation).await?;
     let name = user::check_name(first.name)?;
     let email = user::parse_email(first.email)?;
     password::check(first.password, &[name, &email.expose()])?;
@@ -98,7 +99,7 @@ pub async fn complete(
 
 /// Adds the user of a demo, an administrator whose password nobody knows. Returns the link that signs them in once.
 pub async fn demo_link(installation: &Installation, actor: &Actor, lang: Option<Lang>) -> Result<SecretToken> {
-    let permit = actor.permit(installation, Action::AddUser).await?;
+    let permit = actor.permit(installation, Action::AddUser).await?.begin(installation).await?;
     let hash = password::hash(SecretToken::generate().expose(), password::Queue::Known).await?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     let email = user::parse_email(DEMO_EMAIL)?;

@@ -174,13 +174,16 @@ pub async fn submit(installation: &Installation, actor: &Actor, id: Id, posted: 
         let key = public_limit::key(keys, "address and list", &[canonical.as_bytes(), &list.to_be_bytes()]);
         is_mailed &= public_limit::take(&mut tx, &key, PER_LIST, DAY, now).await?;
     }
-    if is_mailed && take_message(&mut tx, keys, &canonical, now).await? {
-        let content = serde_json::to_string(&waiting).expect("texts and numbers always serialise");
-        let (kind, workspace) = (LinkKind::SignUp, form.workspace);
-        let new =
-            NewLink { kind, workspace, form: id, address: &address, content, lifetime: LIFETIME, is_mailed: true };
-        mailed_link::insert(installation, &mut tx, &new).await?;
-    }
+    is_mailed &= take_message(&mut tx, keys, &canonical, now).await?;
+    // The same statements for every address: one that gets no message now has a row that is over at once.
+    let content = if is_mailed {
+        serde_json::to_string(&waiting).expect("texts and numbers always serialise")
+    } else {
+        String::new()
+    };
+    let (kind, workspace, lifetime) = (LinkKind::SignUp, form.workspace, if is_mailed { LIFETIME } else { 0 });
+    let new = NewLink { kind, workspace, form: id, address: &address, content, lifetime, is_mailed };
+    mailed_link::insert(installation, &mut tx, &new).await?;
     tx.commit().await?;
     Ok(SignedUp::Accepted)
 }
@@ -264,6 +267,7 @@ pub async fn confirm(installation: &Installation, actor: &Actor, token: &str) ->
     let mut tx = installation.db.write().await?;
     lock_addresses_exclusive(&mut tx).await?;
     let Some((link, waiting, address)) = read(installation, &mut tx, token).await? else { return Ok(None) };
+    let permit = permit.begin(installation).await?;
     let workspace = link.workspace;
     // One of two presses at the same moment removes it.
     if !mailed_link::remove(&mut tx, link.id).await? {

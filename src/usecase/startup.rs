@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::audit;
 use crate::audience::{list, workspace};
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
@@ -33,12 +34,13 @@ pub async fn open(config: Config) -> Result<Installation> {
 }
 
 /// Creates an installation, or opens the one that is there. Updates addresses that an earlier version stored in another
-/// form, repeats erasures that a restored database has missed, and ensures that there is a workspace.
+/// form, repeats erasures that a restored database has missed, writes the audit entries of actions that a killed process had begun, and ensures that there is a workspace.
 pub async fn create(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
     canonical_upgrade::run(&installation).await?;
     erasure_replay::replay(&installation).await?;
     machine_reconciliation::run(&installation).await?;
+    audit::settle(&installation).await?;
     workspace::ensure_first(&installation).await?;
     Ok(installation)
 }

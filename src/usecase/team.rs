@@ -142,7 +142,7 @@ pub async fn invite(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<InvitationLink> {
-    let permit = actor.permit(installation, Action::ChangeTeam).await?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?.begin(installation).await?;
     let email = user::parse_email(email)?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     check_grant(role, granted_until, now)?;
@@ -166,7 +166,7 @@ pub async fn invite(
 ///
 /// `NotFound` when there is none.
 pub async fn withdraw(installation: &Installation, actor: &Actor, id: Id) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeTeam).await?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     if !staff_invitation::withdraw(&mut tx, permit.workspace, id).await? {
         return Err(Message::new("team-invitation-unknown").not_found());
@@ -188,7 +188,7 @@ pub async fn set_role(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeTeam).await?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?.begin(installation).await?;
     let now = installation.clock.now();
     check_grant(role, granted_until, now)?;
     let mut tx = installation.db.write().await?;
@@ -212,7 +212,7 @@ pub async fn give_role(
     role: Role,
     granted_until: Option<Millis>,
 ) -> Result<Address> {
-    let permit = actor.permit(installation, Action::AddUser).await?;
+    let permit = actor.permit(installation, Action::AddUser).await?.begin(installation).await?;
     let now = installation.clock.now();
     check_grant(role, granted_until, now)?;
     let mut tx = installation.db.write().await?;
@@ -230,7 +230,7 @@ pub async fn give_role(
 ///
 /// `NotFound` for a user who is no member, `Conflict` for the last owner.
 pub async fn remove(installation: &Installation, actor: &Actor, user: Id) -> Result<()> {
-    let permit = actor.permit(installation, Action::ChangeTeam).await?;
+    let permit = actor.permit(installation, Action::ChangeTeam).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     need_member(&mut tx, actor, user, false).await?;
     membership::end(&mut tx, user, permit.workspace).await?;
@@ -287,6 +287,7 @@ pub async fn join(
     let (id, now) = (installation.ids.next()?, installation.clock.now());
     let found = staff_invitation::find(&mut *installation.db.read().await?, &token, now).await?;
     let email = found.ok_or_else(invalid_link)?.email;
+    let permit = permit.begin(installation).await?;
     let name = user::check_name(new.name)?;
     password::check(new.password, &[name, &email.expose()])?;
     let hash = password::hash(new.password, password::Queue::Unknown).await?;
@@ -314,6 +315,7 @@ pub async fn join_as_user(installation: &Installation, actor: &Actor, token: &st
     let permit = actor.permit(installation, Action::JoinWorkspace).await?;
     let id = permit.user.ok_or_else(session::signed_out)?;
     let token = SecretToken::parse(token).ok_or_else(invalid_link)?;
+    let permit = permit.begin(installation).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let invitation = staff_invitation::spend(&mut tx, &token, now).await?.ok_or_else(invalid_link)?;

@@ -36,7 +36,7 @@ pub async fn search(
     address: &str,
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<Searched> {
-    let permit = actor.permit(installation, Action::SearchTraces).await?;
+    let permit = actor.permit(installation, Action::SearchTraces).await?.begin(installation).await?;
     let parsed = parse(address)?;
     let report = trace_search::search(installation, address, &parsed, progress).await?;
     let pending = physical_erasure::is_pending(installation);
@@ -66,7 +66,7 @@ pub async fn search_backups(
     backups: &[PathBuf],
     identity: &Path,
 ) -> Result<Vec<SearchedBackup>> {
-    let permit = actor.permit(installation, Action::SearchTraces).await?;
+    let permit = actor.permit(installation, Action::SearchTraces).await?.begin(installation).await?;
     let parsed = parse(address)?;
     let mut found = Vec::new();
     for file in backups {

@@ -122,7 +122,7 @@ pub struct RemovedUser {
 ///
 /// `Invalid` for a field, also for an address that another user has.
 pub async fn add(installation: &Installation, actor: &Actor, new: &AddUser<'_>) -> Result<UserLink> {
-    let permit = actor.permit(installation, Action::AddUser).await?;
+    let permit = actor.permit(installation, Action::AddUser).await?.begin(installation).await?;
     let name = user::check_name(new.name)?;
     let email = user::parse_email(new.email)?;
     let (id, now) = (installation.ids.next()?, installation.clock.now());
@@ -178,7 +178,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
 ///
 /// `Conflict` for the last administrator.
 pub async fn set_administrator(installation: &Installation, actor: &Actor, email: &str, is_one: bool) -> Result<()> {
-    let permit = actor.permit(installation, Action::AddUser).await?;
+    let permit = actor.permit(installation, Action::AddUser).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     if !is_one {
@@ -196,7 +196,7 @@ pub async fn set_administrator(installation: &Installation, actor: &Actor, email
 ///
 /// `Conflict` for the last administrator.
 pub async fn remove(installation: &Installation, actor: &Actor, email: &str) -> Result<RemovedUser> {
-    let permit = actor.permit(installation, Action::RemoveUser).await?;
+    let permit = actor.permit(installation, Action::RemoveUser).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     ensure_other_administrator(&mut tx, &user).await?;
@@ -210,7 +210,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, email: &str) -> 
 /// Makes a link by which a user chooses a new password. What they have stays until then; with `second_factor` the second
 /// factor is removed at once, for somebody who lost their phone and their recovery codes.
 pub async fn reset(installation: &Installation, actor: &Actor, email: &str, second_factor: bool) -> Result<UserLink> {
-    let permit = actor.permit(installation, Action::ResetUser).await?;
+    let permit = actor.permit(installation, Action::ResetUser).await?.begin(installation).await?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
@@ -227,7 +227,7 @@ pub async fn reset(installation: &Installation, actor: &Actor, email: &str, seco
 
 /// The sessions of a user.
 pub async fn sessions(installation: &Installation, actor: &Actor, email: &str) -> Result<Vec<SessionRow>> {
-    let permit = actor.permit(installation, Action::ManageSessions).await?;
+    let permit = actor.permit(installation, Action::ManageSessions).await?.begin(installation).await?;
     let mut conn = installation.db.read().await?;
     let user = need(installation, &mut conn, email).await?;
     let sessions = session::of_user(&mut conn, user.id, installation.clock.now()).await?;
@@ -254,7 +254,7 @@ pub async fn end_session(installation: &Installation, actor: &Actor, email: &str
 
 /// Ends all sessions of a user. Returns how many there were.
 pub async fn end_sessions(installation: &Installation, actor: &Actor, email: &str) -> Result<u64> {
-    let permit = actor.permit(installation, Action::ManageSessions).await?;
+    let permit = actor.permit(installation, Action::ManageSessions).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     let ended = session::forget(&mut tx, user.id).await?;

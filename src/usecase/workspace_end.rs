@@ -80,7 +80,7 @@ pub async fn show(installation: &Installation, actor: &Actor) -> Result<EndView>
 ///
 /// `Invalid` for a wrong day or terms in the wrong order; `Conflict` when the people are erased already.
 pub async fn set(installation: &Installation, actor: &Actor, request: Option<&EndRequest>) -> Result<EndView> {
-    let permit = actor.permit(installation, Action::EndWorkspace).await?;
+    let permit = actor.permit(installation, Action::EndWorkspace).await?.begin(installation).await?;
     let end = request.map(read).transpose()?;
     let mut tx = installation.db.write().await?;
     if !end::set(&mut tx, permit.workspace, end.as_ref()).await? {
@@ -117,7 +117,7 @@ pub async fn carry_out(installation: &Installation) -> Result<()> {
     for (workspace, end) in all {
         let actor = Actor::engine(workspace);
         if end.erase_at <= now && end.erased_at.is_none() {
-            let permit = actor.permit(installation, Action::EndWorkspace).await?;
+            let permit = actor.permit(installation, Action::EndWorkspace).await?.begin(installation).await?;
             erase_people(installation, workspace).await?;
             let mut tx = installation.db.write().await?;
             end::set_erased(&mut tx, workspace, installation.clock.now()).await?;
@@ -126,7 +126,7 @@ pub async fn carry_out(installation: &Installation) -> Result<()> {
         } else if let (Some(erased_at), None) = (end.erased_at, end.backups_gone_at)
             && end.backups_until <= now
         {
-            let permit = actor.permit(installation, Action::EndWorkspace).await?;
+            let permit = actor.permit(installation, Action::EndWorkspace).await?.begin(installation).await?;
             remove_backups(installation, workspace, erased_at).await?;
             permit.audit(workspace).await;
         }

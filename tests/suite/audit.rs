@@ -1,12 +1,14 @@
 //! The audit log: every action is a line, without addresses; changed and missing lines are found; a workspace sees its own.
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use sendoff::infra::error::Kind;
 use sendoff::infra::hex;
 use sendoff::privacy::physical_erasure::Urgency;
 use sendoff::usecase::audit_log::{self, Filter};
-use sendoff::usecase::{Actor, NO_WORKSPACE, Role, contact, list, workspace};
+use sendoff::usecase::{Action, Actor, NO_WORKSPACE, Role, contact, list, workspace};
 use sha2::{Digest, Sha256};
 
 use crate::fixture::both;
@@ -112,4 +114,79 @@ both!(a_wrong_filter_is_refused, |fixture| {
     let wrong = Filter { from: Some("yesterday".to_owned()), ..filter() };
     let refused = audit_log::list(&fixture.installation, &OPERATOR, &wrong).await.expect_err("no day");
     assert_eq!(refused.message().key, "audit-from");
+});
+
+/// The entries of the log with an outcome, of the process that asks.
+async fn outcomes(fixture: &crate::fixture::Fixture, outcome: &str) -> Vec<serde_json::Value> {
+    let page = audit_log::list(&fixture.installation, &OPERATOR, &filter()).await.expect("listed");
+    page.entries.into_iter().filter(|entry| entry["outcome"] == outcome).collect()
+}
+
+both!(an_export_whose_process_is_killed_is_in_the_log, |fixture| {
+    let people: Vec<String> = (0..4_000).map(|n| format!("person-{n}@many.example")).collect();
+    fixture.subscribe("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let config = &fixture.installation.config;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sendoff"));
+    command.arg("--data").arg(&config.data);
+    if let Some(database) = &config.database {
+        command.arg("--database").arg(database);
+    }
+    command.args(["export", "subscriptions"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    // Nobody reads its output, so it stops in the middle.
+    let mut child = command.spawn().expect("the program starts");
+    let is_begun = || {
+        fs::read_dir(config.journal_dir()).expect("listed").flatten().any(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            name.starts_with("intents-") && file.metadata().is_ok_and(|data| data.len() > 0)
+        })
+    };
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_begun() {
+        assert!(Instant::now() < until, "the export does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    audit_log::verify(&fixture.installation, &OPERATOR).await.expect("checked");
+    assert_eq!(outcomes(fixture, "unknown").await.len(), 0, "it is still at work");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+
+    let checks = audit_log::verify(&fixture.installation, &OPERATOR).await.expect("checked");
+
+    assert!(checks.iter().all(|check| check.intact), "{checks:?}");
+    let unknown = outcomes(fixture, "unknown").await;
+    assert_eq!(unknown.len(), 1, "{unknown:#?}");
+    assert_eq!(
+        (unknown[0]["action"].as_str(), unknown[0]["channel"].as_str()),
+        (Some("export_contacts"), Some("command_line"))
+    );
+    assert!(unknown[0]["begun_at"].as_str().is_some());
+    assert!(!is_begun(), "the file of the process is gone");
+    audit_log::verify(&fixture.installation, &OPERATOR).await.expect("checked");
+    assert_eq!(outcomes(fixture, "unknown").await.len(), 1, "once");
+});
+
+both!(an_action_that_ends_without_its_entry_gets_one, |fixture| {
+    let installation = &fixture.installation;
+    fixture.subscribe("News", &["anna@x.example"]).await;
+    let missing = contact::erase(installation, &fixture.actor, "nobody@x.example", Urgency::Usual).await;
+    assert_eq!(missing.expect_err("unknown").kind(), Kind::NotFound);
+    // The client goes away.
+    let permit = fixture.actor.permit(installation, Action::ExportContacts).await.expect("permitted");
+    drop(permit.begin(installation).await.expect("begun"));
+    let permit = fixture.actor.permit(installation, Action::RestrictContact).await.expect("permitted");
+    permit.begin(installation).await.expect("begun").audit_each([7, 8]).await;
+
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut found = Vec::new();
+    while found.len() < 2 && Instant::now() < until {
+        found = outcomes(fixture, "unfinished").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let mut actions: Vec<_> = found.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    actions.sort_unstable();
+    assert_eq!(actions, ["erase_contact", "export_contacts"]);
+    let done = outcomes(fixture, "done").await;
+    let restricted = done.iter().filter(|entry| entry["action"] == "restrict_contact");
+    assert_eq!(restricted.filter_map(|entry| entry["subject"].as_i64()).collect::<Vec<_>>(), [8, 7]);
 });

@@ -76,9 +76,18 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
         };
         let proof =
             consent::ensure_evidence(&mut tx, installation, fixture.workspace.id, &proof).await.expect("evidence");
-        consent::record(&mut tx, &installation.ids, fixture.workspace.id, list.id, &ids, proof, NOW)
-            .await
-            .expect("recorded");
+        consent::record(
+            &mut tx,
+            &installation.ids,
+            fixture.workspace.id,
+            list.id,
+            &ids,
+            proof,
+            &consent::Terms::mailing(),
+            NOW,
+        )
+        .await
+        .expect("recorded");
     }
     tx.commit().await.expect("committed");
 }

@@ -272,6 +272,70 @@ fn each_use_case_checks_the_permission_and_writes_an_audit_entry() {
 }
 
 #[test]
+fn actions_that_show_or_change_personal_data_or_rights_are_on_disk_before_they_begin() {
+    let recorded = [
+        "SettleSetAside",
+        "ChangePolicy",
+        "MakeBackup",
+        "UndoImport",
+        "CorrectContact",
+        "UnsuppressContact",
+        "EraseContact",
+        "AddContact",
+        "AddUser",
+        "RemoveUser",
+        "ResetUser",
+        "ManageSessions",
+        "CloseList",
+        "WithdrawConsent",
+        "RemoveField",
+        "ChangeTeam",
+        "ChangeSelf",
+        "EraseSelf",
+        "RotateTokenKey",
+        "ManageRequests",
+        "EndWorkspace",
+        "SuppressContacts",
+        "RestrictContact",
+        "ExportContacts",
+        "JoinWorkspace",
+        "CompleteSetup",
+        "ImportContacts",
+        "SignUp",
+        "AcceptInvitation",
+    ];
+    let mut found = 0;
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        // Requests by token are in the request journal before they begin; the entry of an import names its suppressions.
+        if !name.starts_with("usecase/") || name == "usecase/permit.rs" {
+            continue;
+        }
+        for function in text.split("\n}\n") {
+            let is_recorded =
+                recorded.iter().any(|action| function.contains(&format!("permit(installation, Action::{action})")));
+            if is_recorded && function.contains("permit.audit") {
+                found += 1;
+                if !function.contains(".begin(installation)") {
+                    wrong.push(format!(
+                        "{name}: {}",
+                        function
+                            .split("pub async fn ")
+                            .nth(1)
+                            .unwrap_or_default()
+                            .split('(')
+                            .next()
+                            .unwrap_or_default()
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(found > 40, "{found} use cases found");
+}
+
+#[test]
 fn the_dialect_is_asked_in_the_database_module_only() {
     let found: Vec<String> = sources()
         .into_iter()

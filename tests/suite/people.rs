@@ -36,9 +36,18 @@ both!(a_contact_joins_with_a_receipt_and_is_deleted_completely, |fixture| {
         subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
         let proof =
             consent::ensure_evidence(&mut tx, installation, workspace, &evidence("form 17")).await.expect("evidence");
-        consent::record(&mut tx, &installation.ids, workspace, list.id, &[person.id], proof, NOW)
-            .await
-            .expect("recorded");
+        consent::record(
+            &mut tx,
+            &installation.ids,
+            workspace,
+            list.id,
+            &[person.id],
+            proof,
+            &consent::Terms::mailing(),
+            NOW,
+        )
+        .await
+        .expect("recorded");
     }
 
     assert_eq!(contact::find(&mut tx, workspace, &address).await.expect("found").map(|c| c.id), Some(person.id));

@@ -6,3 +6,4 @@ mod editions;
 mod entrances;
 pub mod fixture;
 mod measurement;
+mod receipts;

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::added_range;
 use super::import_row::ImportRow;
 use crate::audience::address::Address;
-use crate::audience::consent::{self, Evidence};
+use crate::audience::consent::{self, Evidence, Terms};
 use crate::audience::contact::{self, Contact, ContactRow, NewContactIds, Values};
 use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
 use crate::audience::field::{self, Field};
@@ -36,6 +36,8 @@ pub struct Destination {
     pub list: List,
     /// The evidence.
     pub evidence: Evidence,
+    /// What the consent is for.
+    pub terms: Terms,
     /// The fields as the file is read.
     pub fields: Vec<Field>,
 }
@@ -242,7 +244,8 @@ async fn execute(
     if !plan.joining.is_empty() {
         let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
         subscription::join(tx, *workspace, list.id, &plan.joining, now).await?;
-        consent::record(tx, &installation.ids, *workspace, list.id, &joining, evidence, now).await?;
+        consent::record(tx, &installation.ids, *workspace, list.id, &joining, evidence, &destination.terms, now)
+            .await?;
     }
     Ok(true)
 }
@@ -261,7 +264,7 @@ async fn insert_new(
     let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
     subscription::insert_new(tx, list.id, ids, now).await?;
-    consent::insert_new(tx, list.id, ids, evidence, now).await
+    consent::insert_new(tx, list.id, ids, evidence, &destination.terms, now).await
 }
 
 /// Remembers what the import adds.
@@ -295,6 +298,6 @@ async fn copy_in_new(
     };
     contact::copy_in(&mut copy, ids, &indexed, contacts, now).await?;
     subscription::copy_in(&mut copy, list.id, ids, now).await?;
-    consent::copy_in(&mut copy, list.id, ids, evidence, now).await?;
+    consent::copy_in(&mut copy, list.id, ids, evidence, &destination.terms, now).await?;
     copy.commit().await
 }

@@ -64,7 +64,7 @@ pub use self::row::explain;
 pub use self::standing::Standing;
 pub use self::summary::{Summary, SuppressedCounts};
 pub use self::survey::standing_key;
-use super::consent::{Basis, Evidence};
+use super::consent::{Basis, Evidence, Terms};
 use super::list_rule::{self, ListRule};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
@@ -157,19 +157,21 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Summary> {
-    run_with(installation, workspace, request, lang, progress, &mut |_| Box::pin(async { Ok(0) })).await
+    run_with(installation, workspace, request, "", lang, progress, &mut |_| Box::pin(async { Ok(0) })).await
 }
 
-/// [`run`], and calls `suppress` for people who may not be mailed, as the file says.
+/// [`run`] under an edition of the policy, which the receipts name, and calls `suppress` for people who may not be mailed, as the
+/// file says.
 pub async fn run_with(
     installation: &Installation,
     workspace: Id,
     request: &Request,
+    edition: &str,
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
     suppress: &mut Suppress<'_>,
 ) -> Result<Summary> {
-    let (destination, rule) = destination(installation, workspace, request).await?;
+    let (destination, rule) = destination(installation, workspace, request, edition).await?;
     let destination = Arc::new(destination);
     let first_pass = read(installation, workspace, Purpose::Subscribe, rule, request, lang, progress).await?;
     let mut summary = Summary::of_first_pass(&first_pass, request.dry_run);
@@ -297,6 +299,7 @@ async fn destination(
     installation: &Installation,
     workspace: Id,
     request: &Request,
+    edition: &str,
 ) -> Result<(Destination, Option<ListRule>)> {
     refuse_blank(&[
         ("--list", &request.list),
@@ -318,8 +321,9 @@ async fn destination(
     if let Some(rule) = &rule {
         rule.check_basis(&list.name, request.basis)?;
     }
+    let terms = Terms::of_list(&mut conn, list.id, edition).await?;
     let fields = field::all(&mut conn, workspace).await?;
-    Ok((Destination { workspace, import: request.id, list, evidence, fields }, rule))
+    Ok((Destination { workspace, import: request.id, list, evidence, terms, fields }, rule))
 }
 
 /// The day of a consent as entered, at 00:00 UTC; one after today, in the zone of this machine, is refused.

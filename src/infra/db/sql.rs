@@ -172,6 +172,7 @@ impl Sql {
         let built = std::mem::take(self);
         // SQLite compares each `$n` with all before it: seconds for thousands. Ours stand in order.
         let text = if conn.backend_name() == "SQLite" { unnumbered(&built.text) } else { built.text };
+        super::statement_trace::note(&text);
         let is_short = built.bindings.len() <= 64;
         let mut args = AnyArguments::default();
         built.bindings.into_iter().for_each(|value| value.add_to(&mut args));

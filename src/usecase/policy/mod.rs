@@ -133,7 +133,7 @@ pub async fn plan(installation: &Installation, actor: &Actor, file: &PolicyFile)
 /// # Errors
 /// Invalid, with every mistake of the file; `Conflict` with what stands against it.
 pub async fn apply(installation: &Installation, actor: &Actor, file: &PolicyFile) -> Result<Applied> {
-    let permit = actor.permit(installation, Action::ChangePolicy).await?;
+    let permit = actor.permit(installation, Action::ChangePolicy).await?.begin(installation).await?;
     let (policy, files) = parse(file)?;
     let now = installation.clock.now();
     let mut tx = installation.db.write().await?;

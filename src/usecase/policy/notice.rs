@@ -58,7 +58,7 @@ pub struct NoticeCampaign {
 /// # Errors
 /// `Conflict` when no edition is to come, or with the problems of the preflight.
 pub async fn send(installation: &Installation, actor: &Actor, request: &NoticeRequest) -> Result<NoticeView> {
-    let permit = actor.permit(installation, Action::ChangePolicy).await?;
+    let permit = actor.permit(installation, Action::ChangePolicy).await?.begin(installation).await?;
     let mut conn = installation.db.read().await?;
     let policy = policy::current(&mut conn, permit.workspace).await?;
     let policy = policy.ok_or_else(|| Message::new("policy-missing-here").conflict())?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::DeskState;
 use super::visit::{Params, Visit};
+use crate::usecase::audit::Outcome;
 use crate::usecase::audit_log::{self, Filter};
 use crate::usecase::{Action, Role};
 use crate::web::refusal::Refusal;
@@ -78,10 +79,9 @@ fn row(visit: &Visit, entry: &Value) -> RowView {
         who,
         action: text("action").parse::<Action>().map_or_else(|_| text("action").to_owned(), |one| visit.tr(one.key())),
         subject: entry["subject"].as_i64(),
-        outcome: match text("outcome") {
-            "refused" => Some(visit.tr("audit-outcome-refused")),
-            "failed" => Some(visit.tr("audit-outcome-failed")),
-            _ => None,
+        outcome: match text("outcome").parse::<Outcome>() {
+            Ok(Outcome::Done) | Err(_) => None,
+            Ok(outcome) => Some(visit.tr(outcome.key())),
         },
     }
 }

@@ -190,9 +190,18 @@ both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
     let key = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await.expect("known");
     let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
     assert_eq!(erased, Ok(Erased::Contact), "an erasure does not wait for a receipt");
-    consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next().expect("an id")], key, NOW)
-        .await
-        .expect("written");
+    consent::record(
+        &mut tx,
+        &installation.ids,
+        workspace,
+        news,
+        &[installation.ids.next().expect("an id")],
+        key,
+        &consent::Terms::mailing(),
+        NOW,
+    )
+    .await
+    .expect("written");
     tx.commit().await.expect("committed");
 
     assert_eq!(count(fixture, "select count(*) from contact").await, 0);

@@ -181,7 +181,9 @@ pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
         given_at: NOW - 2 * DAY,
     };
     let proof = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await.expect("evidence");
-    consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
+    consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, &consent::Terms::mailing(), NOW)
+        .await
+        .expect("recorded");
     tx.commit().await.expect("committed");
 }
 

@@ -5,12 +5,15 @@ use axum::http::{Method, StatusCode};
 use mail_parser::MessageParser;
 use sendoff::audience::consent::{self, Kind};
 use sendoff::audience::field::{self, Field};
+use sendoff::audience::mailed_link;
 use sendoff::audience::subscription::{self, State};
 use sendoff::infra::clock::DAY;
+use sendoff::infra::db::statement_trace::statements_of;
+use sendoff::infra::i18n::Lang;
 use sendoff::infra::id::Id;
 use sendoff::usecase::form::{self, FormInput};
 use sendoff::usecase::sign_up::{self, Posted, SignedUp};
-use sendoff::usecase::{Actor, link_mail};
+use sendoff::usecase::{Actor, link_mail, preference_link};
 
 use super::fixture::{Reply, WebFixture};
 use crate::canary;
@@ -125,6 +128,76 @@ both!(the_answer_is_the_same_for_every_address, |fixture| {
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
+});
+
+both!(the_same_statements_run_for_every_address, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let form = add_form(fixture).await;
+    let installation = &fixture.installation;
+    erase(fixture, "gone@example.org").await;
+    send_form(&site, form, "address=waits@example.org&box=0&box=2").await;
+    let who = ["new@example.org", "anna@example.org", "boris@example.org", "gone@example.org", "waits@example.org"];
+    let recipient = Actor::recipient();
+    let mut runs = Vec::new();
+    for address in who {
+        let page = sign_up::open(installation, &recipient, form).await.expect("asked").expect("a form");
+        installation.clock.advance(3_000);
+        let posted = Posted {
+            address: address.to_owned(),
+            values: Vec::new(),
+            boxes: vec![0, 2],
+            token: page.token,
+            trap: String::new(),
+            network: None,
+        };
+        let work = sign_up::submit(installation, &recipient, form, &posted);
+        let (answer, statements) = statements_of(work).await;
+        assert_eq!(answer.expect("taken"), SignedUp::Accepted);
+        runs.push(statements);
+    }
+    for _ in 0..2 {
+        for address in who {
+            let network = Some("192.0.2.7".parse().expect("an address"));
+            let work = preference_link::ask_link(installation, &recipient, address, Lang::EN, network);
+            let (answer, statements) = statements_of(work).await;
+            assert!(answer.is_ok(), "{address}");
+            runs.push(statements);
+        }
+    }
+    assert!(runs[0].iter().any(|text| text.contains("insert into mailed_link")), "{:#?}", runs[0]);
+    for (at, statements) in runs.iter().enumerate() {
+        assert_eq!(statements, &runs[if at < who.len() { 0 } else { who.len() }], "run {at}");
+    }
+    let waiting = canary::number(fixture, "select count(*) from mailed_link where expires_at > created_at").await;
+    assert_eq!(waiting, 10, "who waits gets nothing more; the others one message of each kind");
+});
+
+both!(a_message_that_a_killed_process_had_taken_is_sent_again, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let form = add_form(fixture).await;
+    let installation = &fixture.installation;
+    send_form(&site, form, "address=olga@example.org&box=0&box=2").await;
+    let take = async || {
+        let mut tx = installation.db.write().await.expect("a transaction");
+        let taken = mailed_link::take_due(installation, &mut tx).await.expect("read");
+        tx.commit().await.expect("committed");
+        taken.is_some()
+    };
+    assert!(take().await, "and the process is killed");
+    assert_eq!(deliver(fixture).await, 0, "another one may be sending it");
+    installation.clock.advance(16 * 60_000);
+    assert_eq!(deliver(fixture).await, 1);
+    installation.clock.advance(16 * 60_000);
+    assert_eq!(deliver(fixture).await, 0, "a relay took it");
+    assert_eq!(links(fixture, "f/confirm").len(), 1);
+
+    send_form(&site, form, "address=petr@example.org&box=0&box=2").await;
+    let mut taken = 0;
+    for _ in 0..9 {
+        taken += u32::from(take().await);
+        installation.clock.advance(16 * 60_000);
+    }
+    assert_eq!(taken, 5, "a message that kills its process is given up");
 });
 
 both!(ten_thousand_posts_for_one_address_send_one_message, |fixture| {
