@@ -30,14 +30,31 @@ pub fn network(address: Option<IpAddr>) -> String {
 /// Counts one more under a key, in a period that begins with the first and is `length` long. Returns whether it is within the
 /// limit.
 pub async fn take(conn: &mut Conn, key: &str, limit: i64, length: Millis, now: Millis) -> Result<bool> {
+    add(conn, key, 1, limit, length, now).await
+}
+
+/// [`take`], or the same statement that counts nothing.
+pub async fn take_if(
+    is_counted: bool,
+    conn: &mut Conn,
+    key: &str,
+    limit: i64,
+    length: Millis,
+    now: Millis,
+) -> Result<bool> {
+    Ok(add(conn, key, i64::from(is_counted), limit, length, now).await? && is_counted)
+}
+
+async fn add(conn: &mut Conn, key: &str, one: i64, limit: i64, length: Millis, now: Millis) -> Result<bool> {
     let query = Query::new(
         "insert into public_limit (key, count, ends_at)
-         values (:key, 1, :ends_at)
+         values (:key, :one, :ends_at)
              on conflict (key) do update
-            set count = case when public_limit.ends_at <= :now then 1 else public_limit.count + 1 end,
+            set count = case when public_limit.ends_at <= :now then :one else public_limit.count + :one end,
                 ends_at = case when public_limit.ends_at <= :now then excluded.ends_at else public_limit.ends_at end
          returning count",
     );
+    let query = query.bind("one", one);
     let row = query.bind("key", key).bind("ends_at", now + length).bind("now", now).fetch_optional(conn).await?;
     Ok(row.map_or(Ok(0), |row| row.cell::<i64>(0))? <= limit)
 }

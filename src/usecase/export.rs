@@ -101,7 +101,6 @@ pub async fn run(
         Some(name) => Some(model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?),
         None => None,
     };
-    permit.audit(campaign.as_ref().map(|campaign| campaign.id)).await;
     let next_since = SINCE_KINDS.contains(&kind).then(|| installation.clock.now() - OVERLAP);
     let export = Export { kind, format, excel, workspace: permit.workspace, campaign: campaign.as_ref(), since };
     let written = match &request.file {
@@ -118,6 +117,7 @@ pub async fn run(
             written
         }
     };
+    permit.audit(campaign.as_ref().map(|campaign| campaign.id)).await;
     Ok(Exported {
         exported: kind,
         schema: kind.schema(),

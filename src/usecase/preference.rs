@@ -257,6 +257,7 @@ pub async fn correct(
         permit.skip_audit();
         return Ok(());
     }
+    let permit = permit.begin(installation).await?;
     let address = need(&mut *installation.db.read().await?, subject).await?.address;
     let correction = Correction { set, address: None };
     correct_found(installation, subject.workspace, &address, &correction).await?;

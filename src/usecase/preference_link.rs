@@ -132,7 +132,7 @@ pub async fn ask_link(
     let canonical = address.canonical();
     let daily = public_limit::key(keys, "preferences of an address", &[canonical.as_bytes()]);
     let mut is_mailed = public_limit::take(&mut tx, &daily, 1, DAY, now).await?;
-    is_mailed &= sign_up::take_message(&mut tx, keys, &canonical, now).await?;
+    is_mailed = sign_up::take_message(is_mailed, &mut tx, keys, &canonical, now).await?;
     // The same statements for every address: one that gets no message now has a row that is over at once.
     let typed = if is_mailed { address.expose() } else { String::new() };
     let content = LinkContent { address: typed, language: language.to_string(), contact: 0 };

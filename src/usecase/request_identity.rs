@@ -90,6 +90,7 @@ pub async fn prove(installation: &Installation, actor: &Actor, token: &str) -> R
         permit.skip_audit();
         return Ok(false);
     };
+    let permit = permit.begin(installation).await?;
     let id = link.content.parse().unwrap_or(0);
     let found = subject_request::get(installation, &mut tx, id).await?;
     mailed_link::remove(&mut tx, link.id).await?;

@@ -174,7 +174,7 @@ pub async fn submit(installation: &Installation, actor: &Actor, id: Id, posted: 
         let key = public_limit::key(keys, "address and list", &[canonical.as_bytes(), &list.to_be_bytes()]);
         is_mailed &= public_limit::take(&mut tx, &key, PER_LIST, DAY, now).await?;
     }
-    is_mailed &= take_message(&mut tx, keys, &canonical, now).await?;
+    is_mailed = take_message(is_mailed, &mut tx, keys, &canonical, now).await?;
     // The same statements for every address: one that gets no message now has a row that is over at once.
     let content = if is_mailed {
         serde_json::to_string(&waiting).expect("texts and numbers always serialise")
@@ -188,9 +188,16 @@ pub async fn submit(installation: &Installation, actor: &Actor, id: Id, posted: 
     Ok(SignedUp::Accepted)
 }
 
-/// Counts a message to an address that somebody has typed into a public page. Returns whether it may be sent.
-pub(super) async fn take_message(conn: &mut Conn, keys: &Keyring, canonical: &str, now: Millis) -> Result<bool> {
-    public_limit::take(conn, &address_key(keys, canonical), PER_ADDRESS, 7 * DAY, now).await
+/// Counts a message to an address that somebody has typed into a public page, unless other limits keep it back. Returns whether it
+/// may be sent.
+pub(super) async fn take_message(
+    is_wanted: bool,
+    conn: &mut Conn,
+    keys: &Keyring,
+    canonical: &str,
+    now: Millis,
+) -> Result<bool> {
+    public_limit::take_if(is_wanted, conn, &address_key(keys, canonical), PER_ADDRESS, 7 * DAY, now).await
 }
 
 fn address_key(keys: &Keyring, canonical: &str) -> String {

@@ -8,6 +8,7 @@ use sendoff::infra::error::Kind;
 use sendoff::infra::hex;
 use sendoff::privacy::physical_erasure::Urgency;
 use sendoff::usecase::audit_log::{self, Filter};
+use sendoff::usecase::contact::Correction;
 use sendoff::usecase::{Action, Actor, NO_WORKSPACE, Role, contact, list, workspace};
 use sha2::{Digest, Sha256};
 
@@ -131,7 +132,7 @@ both!(an_export_whose_process_is_killed_is_in_the_log, |fixture| {
     if let Some(database) = &config.database {
         command.arg("--database").arg(database);
     }
-    command.args(["export", "subscriptions"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(["export", "subscriptions", "--out", "-"]).stdout(Stdio::piped()).stderr(Stdio::null());
     // Nobody reads its output, so it stops in the middle.
     let mut child = command.spawn().expect("the program starts");
     let is_begun = || {
@@ -168,7 +169,8 @@ both!(an_export_whose_process_is_killed_is_in_the_log, |fixture| {
 both!(an_action_that_ends_without_its_entry_gets_one, |fixture| {
     let installation = &fixture.installation;
     fixture.subscribe("News", &["anna@x.example"]).await;
-    let missing = contact::erase(installation, &fixture.actor, "nobody@x.example", Urgency::Usual).await;
+    let correction = Correction { set: vec![("city".to_owned(), "Tver".to_owned())], address: None };
+    let missing = contact::correct(installation, &fixture.actor, "nobody@x.example", &correction).await;
     assert_eq!(missing.expect_err("unknown").kind(), Kind::NotFound);
     // The client goes away.
     let permit = fixture.actor.permit(installation, Action::ExportContacts).await.expect("permitted");
@@ -185,7 +187,7 @@ both!(an_action_that_ends_without_its_entry_gets_one, |fixture| {
 
     let mut actions: Vec<_> = found.iter().filter_map(|entry| entry["action"].as_str()).collect();
     actions.sort_unstable();
-    assert_eq!(actions, ["erase_contact", "export_contacts"]);
+    assert_eq!(actions, ["correct_contact", "export_contacts"]);
     let done = outcomes(fixture, "done").await;
     let restricted = done.iter().filter(|entry| entry["action"] == "restrict_contact");
     assert_eq!(restricted.filter_map(|entry| entry["subject"].as_i64()).collect::<Vec<_>>(), [8, 7]);

@@ -257,8 +257,10 @@ fn each_use_case_checks_the_permission_and_writes_an_audit_entry() {
             };
             if head.contains("actor: &Actor") {
                 found += 1;
-                let is_audited =
-                    body.contains(".audit(") || body.contains(".audit_at(") || body.contains(".skip_audit()");
+                let is_audited = body.contains(".audit(")
+                    || body.contains(".audit_each(")
+                    || body.contains(".audit_at(")
+                    || body.contains(".skip_audit()");
                 if !(body.contains("actor.permit(installation,") || body.contains("actor.permit_outside("))
                     || !is_audited
                 {
