@@ -41,3 +41,6 @@ act-reason-bounced = the mailbox does not exist
 act-reason-expired = the time of storage had ended
 act-reason-ended = the contract had ended
 act-reason-other = another reason
+act-receipt-issued = This installation gave out the receipt at { $at }.
+act-receipt-waits = The log has no erasure of that person since. It may still be waiting: see "sendoff mail" and /healthz.
+act-receipt-forged = This is not the number of a receipt that this installation gave out for the workspace. Check that it is complete.

@@ -109,6 +109,9 @@ policy-plan-edition = Edition { $number } is not in force yet; tell { $count ->
     [one] { $count } person
    *[other] { $count } people
 } of it: sendoff policy notice
+policy-plan-stops = The campaign “{ $campaign }” stops: { $why }
+paused-policy = Policy { $number } does not allow this campaign: { $why } Change the policy, or cancel the campaign.
+policy-stopped = The campaign “{ $campaign }” was paused: the policy does not allow it. Why: sendoff campaign show "{ $campaign }"
 policy-valid = The policy file is valid.
 policy-head-allows = Allowed:
 policy-head-refuses = Refused:
@@ -280,6 +283,10 @@ desk-policy-announce-what = One message to each person on any list, before the e
 desk-policy-from = Sender; empty for the controller of the policy
 desk-policy-plan = What this file changes
 desk-policy-file = Policy file
+desk-policy-choose = Policy file (.toml) and the texts it names
+desk-policy-choose-check = Check the file
+desk-policy-text = Text:
+desk-policy-no-file = No policy file was chosen. Choose one whose name ends in .toml.
 desk-policy-file-what = TOML; the help has an example. Texts that the file names as files beside it are those of the last policy applied by command.
 desk-policy-check = Check and plan
 desk-policy-apply = Apply

@@ -165,3 +165,16 @@ field-company = Company
 field-job = Position
 field-language = Language
 field-zone = Time zone
+erasure-receipt-link = Receipt of the erasure, to keep
+erasure-receipt-text =
+    Receipt of an erasure
+
+    Sender: { $sender }
+    Asked for at: { $at }
+    What is deleted: { $categories }
+    How: { $manner }
+
+    Number: { $number }
+
+    This receipt holds no address. The sender compares it with the log of destruction:
+    sendoff destruction receipt --number { $number }

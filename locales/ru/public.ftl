@@ -170,3 +170,16 @@ field-company = Компания
 field-job = Должность
 field-language = Язык
 field-zone = Часовой пояс
+erasure-receipt-link = Квитанция о стирании, сохраните её
+erasure-receipt-text =
+    Квитанция о стирании данных
+
+    Отправитель: { $sender }
+    Запрошено: { $at }
+    Что удалено: { $categories }
+    Как: { $manner }
+
+    Номер: { $number }
+
+    В квитанции нет адреса. Отправитель сверяет её с журналом уничтожения командой:
+    sendoff destruction receipt --number { $number }

@@ -59,6 +59,8 @@ pub const MEASUREMENT: &str = "measurement";
 /// What the receipts of an import or of many contacts are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
+    /// The list.
+    pub list: Id,
     /// The purpose.
     pub purpose: String,
     /// The edition of the policy in force; empty without a policy.
@@ -67,13 +69,13 @@ pub struct Terms {
 
 impl Terms {
     /// Those of a list without a policy.
-    pub fn mailing() -> Self {
-        Self { purpose: MAILING.to_owned(), edition: String::new() }
+    pub fn mailing(list: Id) -> Self {
+        Self { list, purpose: MAILING.to_owned(), edition: String::new() }
     }
 
     /// The terms of a list: the purpose that it serves under the policy, or [`MAILING`].
     pub async fn of_list(conn: &mut Conn, list: Id, edition: &str) -> Result<Self> {
-        Ok(Self { purpose: purpose_of_list(conn, list).await?, edition: edition.to_owned() })
+        Ok(Self { list, purpose: purpose_of_list(conn, list).await?, edition: edition.to_owned() })
     }
 }
 
@@ -198,7 +200,6 @@ pub async fn record(
     conn: &mut Conn,
     ids: &Ids,
     workspace: Id,
-    list: Id,
     contacts: &[Id],
     evidence: Id,
     terms: &Terms,
@@ -217,7 +218,7 @@ pub async fn record(
     );
     query
         .bind("workspace", workspace)
-        .bind("list", list)
+        .bind("list", terms.list)
         .bind("purpose", &terms.purpose)
         .bind("edition", &terms.edition)
         .bind("evidence", evidence)
@@ -233,7 +234,6 @@ pub async fn record(
 /// Writes a receipt for each contact that was inserted and put on the list in the same transaction.
 pub async fn insert_new(
     conn: &mut Conn,
-    list: Id,
     contacts: NewContactIds,
     evidence: Id,
     terms: &Terms,
@@ -247,7 +247,7 @@ pub async fn insert_new(
     );
     query
         .fragment("two_steps", (2 * STEP).to_string())
-        .bind("list", list)
+        .bind("list", terms.list)
         .bind("purpose", &terms.purpose)
         .bind("edition", &terms.edition)
         .bind("evidence", evidence)
@@ -280,14 +280,13 @@ pub async fn copy_in_evidence(
 /// Copies in a receipt for each contact that is copied in and put on the list.
 pub async fn copy_in(
     copy: &mut CopyTransaction<'_>,
-    list: Id,
     contacts: NewContactIds,
     evidence: Id,
     terms: &Terms,
     now: Millis,
 ) -> Result<()> {
     let row = |contact: Id| {
-        let keys = [contact + 2 * STEP, contacts.workspace(), contact, list].map(Integer);
+        let keys = [contact + 2 * STEP, contacts.workspace(), contact, terms.list].map(Integer);
         let texts = [&terms.purpose, &terms.edition].map(|text| Text(text.clone()));
         keys.into_iter().chain(texts).chain([Integer(evidence), Integer(now)]).collect()
     };

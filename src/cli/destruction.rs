@@ -9,9 +9,9 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::privacy::departure::reason_key;
-use crate::privacy::destruction::report::MonthSums;
+use crate::privacy::destruction::report::{ErasureReceipt, MonthSums};
 use crate::usecase::Actor;
-use crate::usecase::destruction;
+use crate::usecase::{destruction, erasure_receipt};
 
 /// Commands for the log of destruction.
 #[derive(Debug, Subcommand)]
@@ -35,7 +35,11 @@ pub enum Command {
     /// Tell whether and when an address was erased
     Receipt {
         /// The address
-        address: String,
+        #[arg(required_unless_present = "number", conflicts_with = "number")]
+        address: Option<String>,
+        /// The number of a receipt that the person took along
+        #[arg(long, value_name = "NUMBER")]
+        number: Option<String>,
     },
 }
 
@@ -70,17 +74,28 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let message = Message::new("audit-exported").with("entries", exported.rows).with("to", &exported.file);
             Ok(Output::new(&exported, lang, lang.translate(&message)))
         }
-        Command::Receipt { address } => {
+        Command::Receipt { number: Some(number), .. } => {
+            let checked = erasure_receipt::check(installation, actor, &number).await?;
+            let message = Message::new("act-receipt-issued").with("at", crate::usecase::output::utc(checked.issued_at));
+            let mut lines = vec![lang.translate(&message)];
+            lines.extend(checked.erasures.iter().map(|one| erasure_line(one, lang)));
+            if checked.erasures.is_empty() {
+                lines.push(lang.tr("act-receipt-waits"));
+            }
+            Ok(Output::new(&checked, lang, lines.join("\n")))
+        }
+        Command::Receipt { address, number: None } => {
+            let address = address.unwrap_or_default();
             let receipts = destruction::receipt(installation, actor, &address).await?;
-            let lines: Vec<_> = receipts
-                .erasures
-                .iter()
-                .map(|one| format!("{}  {}  #{} {}", one.at, lang.tr(reason_key(&one.reason)), one.line, one.hash))
-                .collect();
+            let lines: Vec<_> = receipts.erasures.iter().map(|one| erasure_line(one, lang)).collect();
             let text = if lines.is_empty() { lang.tr("act-receipt-none") } else { lines.join("\n") };
             Ok(Output::new(&receipts, lang, text))
         }
     }
+}
+
+fn erasure_line(one: &ErasureReceipt, lang: Lang) -> String {
+    format!("{}  {}  #{} {}", one.at, lang.tr(reason_key(&one.reason)), one.line, one.hash)
 }
 
 fn line(month: &MonthSums, lang: Lang) -> String {

@@ -68,7 +68,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let applied = policy::apply(installation, actor, &read_file(&file)?).await?;
             let message = Message::new(if applied.changed { "policy-applied" } else { "policy-unchanged" });
             let message = message.with("number", applied.number).with("digest", &applied.digest[..12]);
-            Ok(Output::new(&applied, lang, lang.translate(&message)))
+            let stopped = applied.stopped.iter().map(|name| Message::new("policy-stopped").with("campaign", name));
+            let lines: Vec<String> = std::iter::once(message).chain(stopped).map(|one| lang.translate(&one)).collect();
+            Ok(Output::new(&applied, lang, lines.join("\n")))
         }
         Command::Notice { from } => {
             let request = NoticeRequest { from, local: false };

@@ -28,7 +28,7 @@ pub const CONTACT: &[&str] = &["contact", "fields", "subscriptions", "consents",
 /// What is deleted with one subscription.
 pub const SUBSCRIPTION: &[&str] = &["subscription", "consents", "deliveries", "events"];
 /// How rows are destroyed.
-const MANNER: &str = "rows deleted, their bytes overwritten";
+pub const MANNER: &str = "rows deleted, their bytes overwritten";
 
 /// People of one transaction whose data goes.
 #[derive(Debug, Default)]

@@ -322,7 +322,8 @@ pub const PAUSED_BY_USER: &str = "paused-by-hand";
 ///
 /// # Errors
 ///
-/// `Conflict` when its deadline has passed and no other is named, or when it was scheduled and its start has passed.
+/// `Conflict` when its deadline has passed and no other is named, when it was scheduled and its start has passed, and when the policy
+/// does not allow it.
 pub async fn resume(
     installation: &Installation,
     actor: &Actor,
@@ -344,6 +345,10 @@ pub async fn resume(
             return Err(Message::new("campaign-late").with("name", name).conflict());
         }
         None => {}
+    }
+    let refused_by_policy = Box::pin(super::policy::unlawful::problems(installation, &mut tx, &campaign, now)).await?;
+    if !refused_by_policy.is_empty() {
+        return Err(Message::new("preflight-refused").with_list("problems", refused_by_policy).conflict());
     }
     if !campaign.is_launched() && campaign.starts_at.is_some_and(|at| at <= now) {
         return Err(Message::new("campaign-start-passed").with("name", name).conflict());

@@ -98,7 +98,7 @@ pub async fn join(installation: &Installation, actor: &Actor, ids: &[Id], joinin
         let evidence = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await?;
         let edition = super::policy::edition_in_force(&mut tx, workspace, now).await?;
         let terms = consent::Terms::of_list(&mut tx, list.id, &edition).await?;
-        consent::record(&mut tx, &installation.ids, workspace, list.id, &new, evidence, &terms, now).await?;
+        consent::record(&mut tx, &installation.ids, workspace, &new, evidence, &terms, now).await?;
     }
     tx.commit().await?;
     permit.audit(list.id).await;

@@ -9,7 +9,6 @@ use crate::audience::field::{self, Field};
 use crate::audience::{contact, field_indexing, segment};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
-use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::policy;
 
@@ -46,22 +45,17 @@ pub struct Indexed {
 pub async fn add(installation: &Installation, actor: &Actor, name: &str, kind: &str) -> Result<FieldRow> {
     let permit = actor.permit(installation, Action::AddField).await?;
     let field = Field::declare(name, kind)?;
-    refuse_special(installation, permit.workspace, name).await?;
+    refuse_special(name)?;
     field::add(installation, permit.workspace, &field).await?;
     permit.audit(None).await;
     Ok(field.into())
 }
 
-/// Refuses a field of a special category in a workspace with a policy.
-pub(super) async fn refuse_special(installation: &Installation, workspace: Id, name: &str) -> Result<()> {
+/// Refuses a field of a special category, with a policy or without one.
+pub(super) fn refuse_special(name: &str) -> Result<()> {
     let Some(category) = policy::special_category(name) else { return Ok(()) };
-    match policy::current(&mut *installation.db.read().await?, workspace).await? {
-        Some(_) => {
-            let message = Message::new("policy-special").with("name", name).with("category", category.as_str());
-            Err(message.invalid_field("name"))
-        }
-        None => Ok(()),
-    }
+    let message = Message::new("policy-special").with("name", name).with("category", category.as_str());
+    Err(message.invalid_field("name"))
 }
 
 /// Lists the declared fields.

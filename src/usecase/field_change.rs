@@ -183,7 +183,7 @@ pub async fn rename(
 ) -> Result<Renamed> {
     let permit = actor.permit(installation, Action::ChangeField).await?;
     let (workspace, new) = (permit.workspace, new.trim());
-    super::field::refuse_special(installation, workspace, new).await?;
+    super::field::refuse_special(new)?;
     let people = contact::count_with_value(&mut *installation.db.read().await?, workspace, name).await?.unsigned_abs();
     if people > 0 && is_only_declared(installation, workspace, new, name).await? {
         remove_values(installation, workspace, name, Some(new), &mut |done| progress(done, people)).await?;

@@ -165,7 +165,7 @@ pub async fn answer(
         if let Some((kind, field_name)) = value.strip_prefix("new:").and_then(|new| new.split_once(':')) {
             actor.permit(installation, Action::AddField).await?.audit(None).await;
             let declared = Field::declare(field_name, kind)?;
-            super::field::refuse_special(installation, permit.workspace, field_name).await?;
+            super::field::refuse_special(field_name)?;
             field::add(installation, permit.workspace, &declared).await?;
             value = declared.name;
         }

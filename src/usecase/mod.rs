@@ -34,6 +34,7 @@ pub mod contact_view;
 pub mod desk;
 pub mod destruction;
 pub mod email_condition;
+pub mod erasure_receipt;
 pub mod export;
 pub mod field;
 pub mod field_change;

@@ -23,7 +23,8 @@ use super::entering::{self, gate};
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
 use super::public::{
-    invitation, picture, policy, preference_center, preferences, prove, sign_up, track, unsubscribe, view,
+    erasure_receipt, invitation, picture, policy, preference_center, preferences, prove, sign_up, track, unsubscribe,
+    view,
 };
 use super::refusal::Refusal;
 use super::state::WebState;
@@ -60,6 +61,7 @@ pub fn public(state: WebState) -> Router {
             get(preference_center::ask_link).post(preference_center::send_link).layer(CsrfLayer::new()),
         )
         .route("/r/{token}", get(prove::ask).post(prove::prove))
+        .route("/e/{number}", get(erasure_receipt::download))
         .route("/h/{token}", get(preference_center::ask_hand_over).post(preference_center::hand_over))
         .route("/i/{token}", get(invitation::ask).post(invitation::accept))
         .route("/f/{id}", get(sign_up::read).post(sign_up::submit))

@@ -80,10 +80,9 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
             &mut tx,
             &installation.ids,
             fixture.workspace.id,
-            list.id,
             &ids,
             proof,
-            &consent::Terms::mailing(),
+            &consent::Terms::mailing(list.id),
             NOW,
         )
         .await

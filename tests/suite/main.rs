@@ -32,6 +32,7 @@ mod fields;
 mod file_erasure;
 mod fixture;
 mod forget;
+mod forget_ways;
 mod gallery;
 mod hard_bounce;
 mod health_and_metrics;

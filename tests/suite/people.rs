@@ -40,10 +40,9 @@ both!(a_contact_joins_with_a_receipt_and_is_deleted_completely, |fixture| {
             &mut tx,
             &installation.ids,
             workspace,
-            list.id,
             &[person.id],
             proof,
-            &consent::Terms::mailing(),
+            &consent::Terms::mailing(list.id),
             NOW,
         )
         .await

@@ -7,3 +7,4 @@ mod entrances;
 pub mod fixture;
 mod measurement;
 mod receipts;
+mod unlawful;

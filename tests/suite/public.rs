@@ -19,6 +19,7 @@ mod listener;
 mod outage;
 mod pages;
 mod preference_center;
+mod receipts;
 pub mod sign_up;
 mod tracking;
 mod unsubscribe;

@@ -244,8 +244,7 @@ async fn execute(
     if !plan.joining.is_empty() {
         let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
         subscription::join(tx, *workspace, list.id, &plan.joining, now).await?;
-        consent::record(tx, &installation.ids, *workspace, list.id, &joining, evidence, &destination.terms, now)
-            .await?;
+        consent::record(tx, &installation.ids, *workspace, &joining, evidence, &destination.terms, now).await?;
     }
     Ok(true)
 }
@@ -264,7 +263,7 @@ async fn insert_new(
     let evidence = consent::ensure_evidence(tx, installation, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
     subscription::insert_new(tx, list.id, ids, now).await?;
-    consent::insert_new(tx, list.id, ids, evidence, &destination.terms, now).await
+    consent::insert_new(tx, ids, evidence, &destination.terms, now).await
 }
 
 /// Remembers what the import adds.
@@ -298,6 +297,6 @@ async fn copy_in_new(
     };
     contact::copy_in(&mut copy, ids, &indexed, contacts, now).await?;
     subscription::copy_in(&mut copy, list.id, ids, now).await?;
-    consent::copy_in(&mut copy, list.id, ids, evidence, &destination.terms, now).await?;
+    consent::copy_in(&mut copy, ids, evidence, &destination.terms, now).await?;
     copy.commit().await
 }

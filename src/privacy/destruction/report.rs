@@ -158,9 +158,14 @@ pub fn rows(
 /// The erasures of an address in the workspace, the oldest first. The address is compared by its digest.
 pub fn find(installation: &Installation, workspace: Id, address: &Address) -> Result<Vec<ErasureReceipt>> {
     let digest = tombstone::hex(&tombstone::digest(&installation.keys.tombstone, workspace, address));
+    find_subject(&installation.destruction_log, workspace, &digest)
+}
+
+/// The erasures of a pseudonymous subject in the workspace, the oldest first.
+pub fn find_subject(log: &ChainedLog, workspace: Id, digest: &str) -> Result<Vec<ErasureReceipt>> {
     let mut found = Vec::new();
-    installation.destruction_log.for_each(|_, line| {
-        let is_meant = |subject: &Value| subject.as_str() == Some(&digest);
+    log.for_each(|_, line| {
+        let is_meant = |subject: &Value| subject.as_str() == Some(digest);
         if line["workspace"].as_i64() == Some(workspace)
             && line["subjects"].as_array().is_some_and(|subjects| subjects.iter().any(is_meant))
         {

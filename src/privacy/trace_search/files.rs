@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use super::TraceReport;
 use super::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::infra::error::Result;
+use crate::infra::export_register;
 use crate::infra::installation::Installation;
 use crate::infra::store_location;
 
@@ -50,6 +51,7 @@ impl SearchedFiles {
             (Some(folder), Some(database)) => files.walk(&folder, Some(&database)),
         }
         files.walk(&data, None);
+        files.add_exports(installation, &data);
         Ok(files)
     }
 
@@ -65,6 +67,18 @@ impl SearchedFiles {
                 let name = path.display().to_string();
                 self.files.push(File { path, name, kind: StreamKind::Pages });
             }
+        }
+    }
+
+    /// Adds the exports outside the data folder that the engine has written and that are still there.
+    fn add_exports(&mut self, installation: &Installation, data: &Path) {
+        let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+        let mut exports: Vec<PathBuf> = export_register::read(&installation.config).into_keys().collect();
+        exports.retain(|path| path.is_file() && !path.starts_with(&data));
+        exports.sort();
+        for path in exports {
+            let name = path.display().to_string();
+            self.files.push(File { path, name, kind: StreamKind::Text });
         }
     }
 

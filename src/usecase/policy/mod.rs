@@ -21,6 +21,7 @@ mod plan;
 pub mod proof;
 pub mod publication;
 pub mod rules;
+pub(super) mod unlawful;
 
 pub use effect::Effect;
 pub use plan::{FieldHeld, ListPlan, Plan};
@@ -55,6 +56,8 @@ pub struct Applied {
     pub changed: bool,
     /// SHA-256 of the file and its texts.
     pub digest: String,
+    /// Campaigns that it stopped, since it does not allow them.
+    pub stopped: Vec<String>,
 }
 
 /// The policy in force.
@@ -128,7 +131,7 @@ pub async fn plan(installation: &Installation, actor: &Actor, file: &PolicyFile)
     Ok(planned)
 }
 
-/// Applies a policy file. The same file again changes nothing.
+/// Applies a policy file, and pauses the campaigns that it does not allow. The same file again changes nothing.
 ///
 /// # Errors
 /// Invalid, with every mistake of the file; `Conflict` with what stands against it.
@@ -154,6 +157,8 @@ pub async fn apply(installation: &Installation, actor: &Actor, file: &PolicyFile
     let source = (file.source.as_str(), &files);
     let (number, changed) = policy::apply(&mut tx, &installation.ids, permit.workspace, source, &policy, now).await?;
     rules::set(&mut tx, permit.workspace, Some(&policy)).await?;
+    let unlawful = Box::pin(unlawful::find(installation, &mut tx, permit.workspace, now)).await?;
+    let stopped = unlawful::stop(&mut tx, &unlawful, number).await?;
     if let Some(contract) = &policy.contract {
         let ends_at = contract.ends.start();
         let after = |days: u32| ends_at + Millis::from(days) * DAY;
@@ -166,7 +171,7 @@ pub async fn apply(installation: &Installation, actor: &Actor, file: &PolicyFile
     let digest = policy::newest(&mut tx, permit.workspace).await?.map(|newest| newest.digest).unwrap_or_default();
     tx.commit().await?;
     permit.audit(None).await;
-    Ok(Applied { number, changed, digest })
+    Ok(Applied { number, changed, digest, stopped })
 }
 
 /// Shows the policy in force; `None` without one.

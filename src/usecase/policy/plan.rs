@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::PolicyFile;
+use super::{PolicyFile, rules};
 use crate::audience::{contact, field, list, segment, subscription};
 use crate::campaign::model::{self, State, content};
 use crate::infra::clock::{DAY, Millis};
@@ -35,6 +35,8 @@ pub struct Plan {
     pub too_young: i64,
     /// The edition that is published and not in force yet, which everyone is to be told of.
     pub coming_edition: Option<u32>,
+    /// Campaigns that it would stop, since it does not allow them.
+    pub stops: Vec<String>,
     /// The same in sentences.
     pub sentences: Vec<Message>,
     /// What stands against applying it now.
@@ -111,7 +113,9 @@ impl Plan {
         )
         .await?;
         drop(conn);
+        let unlawful = Box::pin(unlawful(installation, workspace, policy, now)).await?;
         let mut plan = Self {
+            stops: unlawful.iter().map(|(name, _)| name.clone()).collect(),
             changes: newest.is_none_or(|newest| newest.source != file.source || newest.policy != *policy),
             people,
             lists,
@@ -126,6 +130,9 @@ impl Plan {
             conflicts,
         };
         plan.sentences = plan.describe();
+        plan.sentences.extend(unlawful.into_iter().map(|(name, problem)| {
+            Message::new("policy-plan-stops").with("campaign", name).with_message("why", problem)
+        }));
         Ok(plan)
     }
 
@@ -159,6 +166,19 @@ impl Plan {
         }
         sentences
     }
+}
+
+/// The campaigns that the policy would stop, each with the reason: its rules are set in a transaction that is taken back.
+async fn unlawful(
+    installation: &Installation,
+    workspace: Id,
+    policy: &Policy,
+    now: Millis,
+) -> Result<Vec<(String, Message)>> {
+    let mut tx = installation.db.write().await?;
+    rules::set(&mut tx, workspace, Some(policy)).await?;
+    let found = super::unlawful::find(installation, &mut tx, workspace, now).await?;
+    Ok(found.into_iter().map(|(campaign, problem)| (campaign.name, problem)).collect())
 }
 
 /// People whose date of birth says that they are too young.

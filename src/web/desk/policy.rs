@@ -1,10 +1,11 @@
-//! Pages of the privacy policy in the desk: what it does, its file as text to check, plan and apply, the notice of a new edition, and
+//! Pages of the privacy policy in the desk: what it does, its file, chosen or as text, to check, plan and apply, the notice of a new edition, and
 //! the proof of its promises to print.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Multipart, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::DeskState;
@@ -16,6 +17,11 @@ use crate::usecase::policy::proof::{self, Proof};
 use crate::usecase::policy::{self, Checked, Effect, Plan, PolicyFile, PolicyView};
 use crate::web::form::Form;
 use crate::web::refusal::Refusal;
+
+/// Begins the names of the form fields that hold uploaded texts.
+const TEXT: &str = "text-";
+/// Bytes of a policy file and its texts.
+pub const UPLOAD_LIMIT: usize = 4 * 1024 * 1024;
 
 #[derive(Template)]
 #[template(path = "desk/policy.html")]
@@ -77,6 +83,41 @@ pub async fn check(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form)
     }
 }
 
+/// `POST /privacy/policy/file`: takes a policy file and the texts it names, and shows what they would do.
+pub async fn upload(
+    State(desk): State<Arc<DeskState>>,
+    visit: Visit,
+    mut parts: Multipart,
+) -> Result<Response, Refusal> {
+    let broken = |_| Refusal::new(StatusCode::BAD_REQUEST, "desk-import-broken");
+    let (mut values, mut wrong) = (Vec::new(), None);
+    while let Some(part) = parts.next_field().await.map_err(broken)? {
+        let name = part.file_name().unwrap_or_default().to_owned();
+        let bytes = part.bytes().await.map_err(broken)?;
+        if name.is_empty() {
+            continue;
+        }
+        match String::from_utf8(bytes.into()) {
+            Ok(text) if name.to_lowercase().ends_with(".toml") => values.push(("source".to_owned(), text)),
+            Ok(text) => values.push((format!("{TEXT}{name}"), text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to() + 1;
+                wrong = Some(Message::new("campaign-file-encoding").with("at", at).invalid_field("file"));
+            }
+        }
+    }
+    let has_source = values.iter().any(|(name, _)| name == "source");
+    let form = Form::of(values.iter().map(|(name, text)| (name.as_str(), text.clone())));
+    match wrong {
+        Some(error) => refused(&desk, visit, form, error).await,
+        None if !has_source => {
+            let error = Message::new("desk-policy-no-file").invalid_field("file");
+            refused(&desk, visit, form, error).await
+        }
+        None => check(State(desk), visit, form).await,
+    }
+}
+
 /// `POST /privacy/policy/apply`
 pub async fn apply(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
     let file = file(&desk, &visit, &form).await?;
@@ -107,8 +148,10 @@ pub async fn prove(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<R
 }
 
 async fn file(desk: &DeskState, visit: &Visit, form: &Form) -> Result<PolicyFile, Refusal> {
-    let files = policy::files(&desk.installation, &visit.actor).await?;
-    Ok(PolicyFile { source: form.value("source").replace("\r\n", "\n"), files })
+    let mut files = policy::files(&desk.installation, &visit.actor).await?;
+    let plain = |text: &str| text.replace("\r\n", "\n");
+    files.extend(form.with_prefix(TEXT).map(|(name, text)| (name.to_owned(), plain(text))));
+    Ok(PolicyFile { source: plain(form.value("source")), files })
 }
 
 async fn refused(

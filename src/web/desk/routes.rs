@@ -124,6 +124,11 @@ pub fn all() -> Vec<Route> {
         route("/privacy/end", A::EndWorkspace, post(retention::end)),
         route("/privacy/policy", A::ReadPolicy, get(policy::read)),
         route("/privacy/policy/check", A::ChangePolicy, post(policy::check)),
+        route(
+            "/privacy/policy/file",
+            A::ChangePolicy,
+            post(policy::upload).layer(DefaultBodyLimit::max(policy::UPLOAD_LIMIT)),
+        ),
         route("/privacy/policy/apply", A::ChangePolicy, post(policy::apply)),
         route("/privacy/policy/notice", A::ChangePolicy, post(policy::announce)),
         route("/privacy/policy/proof", A::ReadPolicy, get(policy::prove)),

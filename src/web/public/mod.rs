@@ -2,6 +2,7 @@
 //! in browser.
 
 pub mod campaign_cache;
+pub mod erasure_receipt;
 pub mod invitation;
 pub mod picture;
 pub mod policy;

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::erasure_receipt;
 use super::preference_center::{self, Acted, CenterView};
 use super::state::{PageContext, RecipientState};
 use super::stored_data::StoredDataView;
@@ -20,6 +21,7 @@ use crate::privacy::erasure::Erased;
 use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 use crate::privacy::subject_access::SubjectData;
 use crate::usecase::Actor;
+use crate::usecase::erasure_receipt::Draft;
 use crate::usecase::preference::{self, Entry, Subject};
 use crate::usecase::recipient::{self, Requested, TEST_DELIVERY};
 use crate::web::form::Form;
@@ -87,8 +89,9 @@ pub async fn change(
         // Pages of earlier versions post "leave".
         ("unsubscribe" | "leave", Some(list)) => unsubscribe_from(&state, &context, delivery, list).await,
         ("erase", _) if is_confirmed(&form) => {
+            let draft = erasure_receipt::draft_at(&state, Entry::Delivery(delivery)).await;
             let requested = state.submit(delivery, RecipientRequest::Erase).await?;
-            Ok(erased(&context, requested.status))
+            Ok(erased(&state, &context, requested.status, draft.as_ref()))
         }
         ("erase", _) => Ok(ask_erase(&context, &token)),
         _ => {
@@ -96,9 +99,10 @@ pub async fn change(
             let found = within(preference::find(&state.installation, &Actor::recipient(), entry)).await?;
             let Some(subject) = found else { return Ok(no_data(&context)) };
             if form.is("action", "leave-all") {
+                let draft = erasure_receipt::draft_of(&state, subject).await;
                 preference::leave_all(&state.installation, &Actor::recipient(), subject).await?;
                 state.notify_erased();
-                return Ok(erased(&context, RequestStatus::Done(Erased::Contact)));
+                return Ok(erased(&state, &context, RequestStatus::Done(Erased::Contact), draft.as_ref()));
             }
             match preference_center::act(&state, context.frame, subject, &form).await? {
                 Acted::File(file) => Ok(file),
@@ -141,26 +145,30 @@ async fn change_by_link(
     let (installation, actor) = (&state.installation, Actor::recipient());
     match (form.value("action"), form.value("list").parse::<Id>().ok()) {
         ("unsubscribe", Some(list)) => {
+            let draft = erasure_receipt::draft_of(state, subject).await;
             let erased = preference::unsubscribe(installation, &actor, subject, list).await?;
             state.notify_erased();
             let name = within(recipient::list_name(installation, &actor, list)).await?.unwrap_or_default();
             let done = frame.about("unsubscribed-title", &name);
             if erased == Erased::Contact {
-                return Ok(notice(&context, done, frame.tr("data-last-list")));
+                let link = erasure_receipt::link(state, frame, draft.as_ref());
+                return Ok(notice(&context, done, frame.tr("data-last-list"), link));
             }
             let done = Some(done).filter(|_| erased != Erased::Nothing);
             link_page(state, &context, subject, token, Shown { done, ..Shown::default() }).await
         }
         ("erase", _) if is_confirmed(form) => {
+            let draft = erasure_receipt::draft_of(state, subject).await;
             preference::erase(installation, &actor, subject).await?;
             state.notify_erased();
-            Ok(erased(&context, RequestStatus::Done(Erased::Contact)))
+            Ok(erased(state, &context, RequestStatus::Done(Erased::Contact), draft.as_ref()))
         }
         ("erase", _) => Ok(ask_erase(&context, token)),
         ("leave-all", _) => {
+            let draft = erasure_receipt::draft_of(state, subject).await;
             preference::leave_all(installation, &actor, subject).await?;
             state.notify_erased();
-            Ok(erased(&context, RequestStatus::Done(Erased::Contact)))
+            Ok(erased(state, &context, RequestStatus::Done(Erased::Contact), draft.as_ref()))
         }
         _ => match preference_center::act(state, frame, subject, form).await? {
             Acted::File(file) => Ok(file),
@@ -173,6 +181,8 @@ async fn change_by_link(
 #[derive(Default)]
 struct Shown {
     done: Option<String>,
+    /// The link to the receipt, for who is erased by leaving the last list.
+    receipt: Option<(String, String)>,
     mistake: Option<String>,
     hand_over: Option<String>,
 }
@@ -195,15 +205,19 @@ async fn unsubscribe_from(
     list: Id,
 ) -> Result<Response, Refusal> {
     let frame = context.frame;
+    let draft = erasure_receipt::draft_at(state, Entry::Delivery(delivery)).await;
     let Requested { status, contact } = state.submit(delivery, RecipientRequest::UnsubscribeFrom(list)).await?;
     match (status, contact) {
         (RequestStatus::Done(erased), Some(contact)) => {
             let name = within(recipient::list_name(&state.installation, &Actor::recipient(), list)).await?;
             let done = name.filter(|_| erased != Erased::Nothing).map(|name| frame.about("unsubscribed-title", &name));
-            preferences_page(state, context, delivery, contact, Shown { done, ..Shown::default() }).await
+            let receipt = erasure_receipt::link(state, frame, draft.as_ref());
+            preferences_page(state, context, delivery, contact, Shown { done, receipt, ..Shown::default() }).await
         }
         (RequestStatus::Done(_), None) => Ok(no_data(context)),
-        (RequestStatus::Recorded, _) => Ok(notice(context, frame.tr("recorded-title"), frame.tr("recorded-text"))),
+        (RequestStatus::Recorded, _) => {
+            Ok(notice(context, frame.tr("recorded-title"), frame.tr("recorded-text"), None))
+        }
     }
 }
 
@@ -218,7 +232,7 @@ async fn preferences_page(
     let (frame, actor) = (context.frame, Actor::recipient());
     let reading = recipient::stored_data(&state.installation, &actor, contact, delivery);
     let Some(stored) = within(reading).await? else {
-        let last_list = |title| notice(context, title, frame.tr("data-last-list"));
+        let last_list = |title| notice(context, title, frame.tr("data-last-list"), shown.receipt);
         return Ok(shown.done.map_or_else(|| no_data(context), last_list));
     };
     let subject = Subject { workspace: stored.workspace, contact };
@@ -251,7 +265,7 @@ async fn show_page(
     let read = within(preference::read(&state.installation, &Actor::recipient(), subject)).await?;
     let data = StoredDataView::new(frame, &read.fields, stored);
     let intro = Message::new("data-intro").with("address", &data.address).with("day", &data.since);
-    let Shown { done, mistake, hand_over } = shown;
+    let Shown { done, mistake, hand_over, receipt: _ } = shown;
     let is_refused = mistake.is_some();
     let page = PreferencesPage {
         frame,
@@ -272,18 +286,20 @@ async fn show_page(
     Ok(response)
 }
 
-fn notice(context: &PageContext, title: String, line: String) -> Response {
-    show_branded(&Notice::new(context.frame, title, line).of(&context.brand), &context.brand)
+fn notice(context: &PageContext, title: String, line: String, link: Option<(String, String)>) -> Response {
+    let notice = Notice { link, ..Notice::new(context.frame, title, line) };
+    show_branded(&notice.of(&context.brand), &context.brand)
 }
 
-fn erased(context: &PageContext, status: RequestStatus) -> Response {
+fn erased(state: &RecipientState, context: &PageContext, status: RequestStatus, draft: Option<&Draft>) -> Response {
     let text = match status {
         RequestStatus::Done(_) => "erased-done",
         RequestStatus::Recorded => "erased-recorded",
     };
-    notice(context, context.frame.tr("erased-title"), context.frame.tr(text))
+    let link = erasure_receipt::link(state, context.frame, draft);
+    notice(context, context.frame.tr("erased-title"), context.frame.tr(text), link)
 }
 
 fn no_data(context: &PageContext) -> Response {
-    notice(context, context.frame.tr("data-none-title"), context.frame.tr("data-none"))
+    notice(context, context.frame.tr("data-none-title"), context.frame.tr("data-none"), None)
 }

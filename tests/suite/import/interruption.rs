@@ -194,10 +194,9 @@ both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
         &mut tx,
         &installation.ids,
         workspace,
-        news,
         &[installation.ids.next().expect("an id")],
         key,
-        &consent::Terms::mailing(),
+        &consent::Terms::mailing(news),
         NOW,
     )
     .await

@@ -181,7 +181,7 @@ pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
         given_at: NOW - 2 * DAY,
     };
     let proof = consent::ensure_evidence(&mut tx, installation, workspace, &evidence).await.expect("evidence");
-    consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, &consent::Terms::mailing(), NOW)
+    consent::record(&mut tx, &installation.ids, workspace, &[contact], proof, &consent::Terms::mailing(list.id), NOW)
         .await
         .expect("recorded");
     tx.commit().await.expect("committed");

@@ -3,15 +3,14 @@
 use super::rows::count_before;
 use super::{Findings, Scope};
 use crate::audience::{contact, field, list, list_rule, subscription};
-use crate::campaign::composer::Composer;
 use crate::campaign::model::{self, State};
-use crate::campaign::{audience, frozen_content, policy_notice, purpose_check};
+use crate::campaign::policy_notice;
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::error::Result;
 use crate::privacy::policy::{FIVE_FACTS, MeasurementMode, special_category};
 use crate::privacy::retention::runs;
 use crate::usecase::output::utc;
-use crate::usecase::policy::{plan, rules};
+use crate::usecase::policy::{plan, rules, unlawful};
 
 /// Adds what the policy and the rows together say of a promise.
 pub(super) async fn add(scope: &Scope<'_>, id: &str, findings: &mut Findings) -> Result<()> {
@@ -159,17 +158,7 @@ async fn crossing(scope: &Scope<'_>, findings: &mut Findings) -> Result<()> {
             continue;
         }
         looked_at += 1;
-        let content = match campaign.is_launched() {
-            true => frozen_content::read(&mut conn, &campaign).await,
-            false => frozen_content::current(&mut conn, &campaign, scope.now).await,
-        };
-        let (Ok(content), Ok(segment)) = (content, audience::segment_condition(&mut conn, &campaign).await) else {
-            continue;
-        };
-        let Ok(composer) = Composer::compile(scope.installation, content) else { continue };
-        let fields = composer.email().fields();
-        let problems =
-            purpose_check::problems(&mut conn, &campaign, composer.content(), fields, segment.as_ref()).await?;
+        let problems = unlawful::problems(scope.installation, &mut conn, &campaign, scope.now).await?;
         crossing += i64::from(!problems.is_empty());
     }
     findings.none_of("proof-crossing-campaigns", crossing);
