@@ -1,10 +1,11 @@
 //! A policy stops the campaigns that it does not allow, and no special category is kept with a policy or without one.
 
+use sendoff::audience::consent::Basis;
+use sendoff::infra::setting::{self, Setting};
 use sendoff::usecase::campaign::{self, StartOptions};
 use sendoff::usecase::{field, policy, schedule};
 
-use super::fixture::{POLICY, apply, draft, file, set_up};
-use crate::canary;
+use super::fixture::{POLICY, add, apply, draft, file, set_up};
 use crate::fixture::{Fixture, both};
 
 /// State and reason of a campaign, in English.
@@ -19,12 +20,11 @@ both!(applying_a_policy_pauses_the_campaigns_that_it_does_not_allow, |fixture| {
     let (installation, actor) = (&fixture.installation, &fixture.actor);
     let wide = POLICY.replace("\"first_name\", \"birth_date\"", "\"first_name\", \"birth_date\", \"phone\"");
     apply(fixture, &wide).await.expect("applied");
-    let news = sendoff::audience::list::need(
-        &mut *installation.db.read().await.expect("a connection"),
-        fixture.workspace.id,
-        "News",
-    );
-    canary::person(fixture, &news.await.expect("the list"), "anna@x.test").await;
+    let mut tx = installation.db.write().await.expect("a transaction");
+    setting::set(&mut tx, Setting::PublicUrl, "https://news.example.org").await.expect("set");
+    tx.commit().await.expect("committed");
+    let values = [("phone", "1"), ("first_name", "Anna"), ("birth_date", "1990-01-31")];
+    add(fixture, "anna@x.test", ("News", Basis::Consent), &values).await.expect("added");
     for (name, body) in
         [("phones", "Call {{ phone }}"), ("later", "Ring {{ phone }}"), ("plain", "Dear {{ first_name }}")]
     {
@@ -65,6 +65,6 @@ both!(no_field_of_a_special_category_is_declared_without_a_policy, |fixture| {
         assert_eq!((refused.key, refused.text("category")), ("policy-special", category), "{name}");
     }
     field::add(installation, actor, "city", "text").await.expect("a field");
-    let renamed = sendoff::usecase::field_change::rename(installation, actor, "city", "политика").await;
+    let renamed = sendoff::usecase::field_change::rename(installation, actor, "city", "политика", |_, _| {}).await;
     assert_eq!(renamed.expect_err("special").message().key, "policy-special");
 });
