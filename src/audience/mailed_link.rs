@@ -148,7 +148,7 @@ fn read(keys: &Keyring, row: &AnyRow) -> Result<MailedLink> {
 }
 
 /// Takes the next message that is due, so that no other process sends it too; `None` when nothing is due. It is due again later,
-/// in case this process is killed before [`set_sent`] or [`retry`], until it was tried [`MAX_ATTEMPTS`] times.
+/// in case this process is killed before [`set_sent`] or [`retry`], until it was tried five times.
 pub async fn take_due(installation: &Installation, conn: &mut Conn) -> Result<Option<MailedLink>> {
     let now = installation.clock.now();
     let query = Query::new(
