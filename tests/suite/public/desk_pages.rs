@@ -150,6 +150,9 @@ both!(campaign_is_written_checked_and_started, |fixture| {
     let broken = post(&site, &editor, &[&settings[..], &broken].concat()).await;
     assert_eq!(broken.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(broken.body.contains("{{ job</textarea>"), "{}", broken.body);
+    // What has a mistake is kept, and keeps the campaign from being sent until it is right.
+    let right = [("subject", "Зима близко"), ("body", "Привет, {{ job }}"), ("overwrite", "on")];
+    assert_eq!(post(&site, &editor, &[&settings[..], &right].concat()).await.status, StatusCode::OK);
 
     let preview = look(&site, &format!("{campaign}/preview?part=html")).await;
     assert!(preview.body.contains("[job]"), "invented values: {}", preview.body);
