@@ -74,6 +74,7 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
         workspace: "main".to_owned(),
         campaign: 11,
         mailbox: String::new(),
+        bounce_domain: String::new(),
         measures_silent: true,
     };
     Composer::compile(installation, frozen).expect("an email that compiles")

@@ -14,6 +14,7 @@ pub mod infra;
 pub mod mailer;
 pub mod privacy;
 pub mod report;
+pub mod returned_mail;
 pub mod store_migration;
 pub mod usecase;
 pub mod web;

@@ -9,6 +9,7 @@ setting-desk-url = the base URL of the desk, e.g. https://desk.example.org; empt
 setting-language = { $languages }
 setting-ehlo-name = the name for EHLO, e.g. mail.example.org
 setting-unsubscribe-mailbox = mailbox for unsubscribe messages, e.g. leave@example.org
+setting-bounce-domain = domain of the return paths, whose mail comes to this installation, e.g. bounce.example.org; empty: bounces go to the sender
 setting-retry-after = seconds until the first retry of a deferred message
 setting-smtp-timers = SMTP timeouts, in per cent of the standard ones
 setting-relay-patience = seconds for which a relay may fail before campaigns are paused

@@ -9,6 +9,7 @@ setting-desk-url = адрес рабочего стола, например http
 setting-language = { $languages }
 setting-ehlo-name = имя для EHLO, например mail.example.org
 setting-unsubscribe-mailbox = ящик для писем об отписке, например leave@example.org
+setting-bounce-domain = домен обратных адресов, почта которого приходит сюда, например bounce.example.org; пусто: возвраты получает отправитель
 setting-retry-after = секунд до первого повтора отложенного письма
 setting-smtp-timers = тайм-ауты SMTP, в процентах от стандартных
 setting-relay-patience = через сколько секунд сбоев сервера отправки рассылки ставятся на паузу

@@ -1,7 +1,6 @@
 //! Access of the staff: users, their roles in workspaces, sessions, passwords and second factors, and the links that let
 //! people in. The rules of who may do what are in `usecase/action.rs`.
 
-pub mod base32;
 pub mod identity_provider;
 pub mod known_client;
 pub mod mailed_report;

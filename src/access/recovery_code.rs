@@ -5,7 +5,7 @@ use rand::RngExt;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::base32;
+use crate::infra::base32;
 
 use crate::infra::hex;
 

@@ -8,7 +8,7 @@ use ring::hmac;
 use subtle::ConstantTimeEq;
 use url::form_urlencoded::byte_serialize;
 
-use super::base32;
+use crate::infra::base32;
 use crate::infra::clock::Millis;
 use crate::infra::hex;
 

@@ -99,6 +99,12 @@ impl Composer {
         &self.sender
     }
 
+    /// The return path of a delivery's message alone; `None` when what comes back goes to the envelope sender.
+    pub fn return_path(&self, delivery: Id) -> Option<String> {
+        let domain = Some(&self.content.bounce_domain).filter(|domain| !domain.is_empty())?;
+        Some(format!("{}@{domain}", self.secret(delivery).return_path()))
+    }
+
     /// Renders the message of a delivery.
     ///
     /// # Errors

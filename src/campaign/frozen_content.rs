@@ -38,6 +38,9 @@ pub struct FrozenContent {
     pub campaign: Id,
     /// Mailbox of `mailto` unsubscribes (RFC 2369); empty without one.
     pub mailbox: String,
+    /// Domain of the return paths of its messages; empty when bounces go to the sender.
+    #[serde(default)]
+    pub bounce_domain: String,
     /// Whether people are measured who said nothing about it.
     #[serde(default = "yes")]
     pub measures_silent: bool,
@@ -64,6 +67,7 @@ pub async fn current(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
         workspace: workspace::name_of(conn, campaign.workspace).await?,
         campaign: campaign.id,
         mailbox: setting::get(conn, Setting::UnsubscribeMailbox).await?,
+        bounce_domain: setting::get(conn, Setting::BounceDomain).await?,
         measures_silent: true,
     };
     content.under_policy(conn, campaign.workspace).await

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    audit, backup, brand, campaign, consent, contact, demo, destruction, export, field, form, import, lane, list, log,
-    machine, mail, policy, relay, request, retention, segment, serve, set_aside, setting, store_migration,
+    audit, backup, bounce, brand, campaign, consent, contact, demo, destruction, export, field, form, import, lane,
+    list, log, machine, mail, policy, relay, request, retention, segment, serve, set_aside, setting, store_migration,
     subscription, trace_search, uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
@@ -183,6 +183,12 @@ pub enum Command {
     /// Search every table and file for an address; the older name of `trace search`
     #[command(hide = true)]
     Residue(trace_search::Command),
+    /// Read mail that came back: bounces, complaints, requests to leave
+    Bounce {
+        /// The command
+        #[command(subcommand)]
+        command: bounce::Command,
+    },
     /// List and settle opens, clicks and requests that could not be processed
     SetAside {
         /// The command

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod audit;
 pub mod backup;
+pub mod bounce;
 pub mod brand;
 pub mod campaign;
 pub mod campaign_draft;
@@ -149,6 +150,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {
             trace_search::run(installation, &operator, args, lang).await
         }
+        Command::Bounce { command } => bounce::run(installation, &operator, &actor?, command, lang).await,
         Command::SetAside { command } => set_aside::run(installation, &operator, command, lang).await,
         Command::Retention { command } => retention::run(installation, &actor?, command, lang).await,
         Command::Destruction { command } => destruction::run(installation, &actor?, command, lang).await,

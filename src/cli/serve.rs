@@ -20,6 +20,7 @@ use crate::infra::lock_file;
 use crate::mailer::scheduler::Mode;
 use crate::privacy::physical_erasure::BackgroundEraser;
 use crate::usecase::{mailed_report, retention, segment, setup};
+use crate::web::inbound_mail;
 use crate::web::router;
 use crate::web::state::WebState;
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// A further address for /metrics and /healthz alone, e.g. for --role mail
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
+    /// Address that takes mail that comes back, by SMTP and LMTP, e.g. 127.0.0.1:2525 behind Postfix
+    #[arg(long, value_name = "ADDR")]
+    inbound: Option<SocketAddr>,
 }
 
 /// What a process runs.
@@ -104,8 +108,16 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
         Some(address) => Some(bind(address).await?),
         None => None,
     };
+    let inbound = match args.inbound {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let setup = if pages.is_some() { setup::pending_link(installation).await? } else { None };
-    announce(&Announcement::new(args.role, pages.as_ref(), metrics.as_ref(), setup.as_ref())?, lang, json);
+    announce(
+        &Announcement::new(args.role, pages.as_ref(), metrics.as_ref(), setup.as_ref(), inbound.as_ref())?,
+        lang,
+        json,
+    );
     let gated = web.clone();
     let gate = Arc::new(move || gated.journal.is_empty());
     let mailer_ended = Notify::new();
@@ -144,7 +156,12 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
             router::serve_metrics(web.clone(), listener, ended).await;
         }
     };
-    let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
+    let take_mail = async {
+        if let Some(listener) = inbound {
+            inbound_mail::serve(installation, &web.journal, listener, shutdown::requested(stop.clone())).await;
+        }
+    };
+    let (sent, served, (), ()) = tokio::join!(mailer, serve_pages, serve_metrics, take_mail);
     indexing.abort();
     reporting.inspect(|reporting| reporting.abort());
     retaining.inspect(|retaining| retaining.abort());
@@ -163,6 +180,9 @@ struct Announcement {
     pages: Option<PageUrls>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<String>,
+    /// Where mail comes in that comes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbound: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -181,6 +201,7 @@ impl Announcement {
         pages: Option<&Listeners>,
         metrics: Option<&TcpListener>,
         setup: Option<&SecretToken>,
+        inbound: Option<&TcpListener>,
     ) -> Result<Self> {
         let urls = |listeners: &Listeners| -> Result<PageUrls> {
             let (public, desk) = listeners.addresses()?;
@@ -192,7 +213,13 @@ impl Announcement {
             })
         };
         let url = |listener| local_address(listener).map(|address| format!("http://{address}/metrics"));
-        Ok(Self { role, pages: pages.map(urls).transpose()?, metrics: metrics.map(url).transpose()? })
+        let inbound = inbound.map(|listener| local_address(listener).map(|address| address.to_string()));
+        Ok(Self {
+            role,
+            pages: pages.map(urls).transpose()?,
+            metrics: metrics.map(url).transpose()?,
+            inbound: inbound.transpose()?,
+        })
     }
 }
 
@@ -212,6 +239,9 @@ fn announce(announcement: &Announcement, lang: Lang, json: bool) {
     }
     if let Some(url) = &announcement.metrics {
         lines.push(lang.translate(&Message::new("serve-metrics").with("url", url)));
+    }
+    if let Some(address) = &announcement.inbound {
+        lines.push(lang.translate(&Message::new("serve-inbound").with("address", address)));
     }
     print::line(&lines.join("\n"));
 }

@@ -1,9 +1,10 @@
-//! Feedback of recipients: opens and clicks.
+//! What comes back: opens, clicks, and what was learned from mail.
 
 pub mod event;
 pub mod losses;
 pub mod recorder;
 pub mod replay;
+pub mod returned_message;
 pub mod set_aside;
 mod spool_line;
 pub mod unwritten;

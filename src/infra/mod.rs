@@ -2,6 +2,7 @@
 //! translations. It knows nothing of campaigns.
 
 pub mod atomic_file;
+pub mod base32;
 pub mod chained_log;
 pub mod clock;
 pub mod config;

@@ -23,6 +23,8 @@ pub enum Setting {
     EhloName,
     /// Mailbox for unsubscribe requests by e-mail (RFC 2369); `+TOKEN` is added to the local part.
     UnsubscribeMailbox,
+    /// Domain whose mail comes back to this installation: each message gets a return path of its own there (VERP).
+    BounceDomain,
     /// Seconds before the first retry of a deferred message; doubles with each retry.
     RetryAfter,
     /// SMTP timeouts in per cent of those of RFC 5321 §4.5.3.2.
@@ -45,6 +47,7 @@ impl Setting {
         Self::Language,
         Self::EhloName,
         Self::UnsubscribeMailbox,
+        Self::BounceDomain,
         Self::RetryAfter,
         Self::SmtpTimers,
         Self::RelayPatience,
@@ -61,6 +64,7 @@ impl Setting {
             Self::Language => "language",
             Self::EhloName => "ehlo-name",
             Self::UnsubscribeMailbox => "unsubscribe-mailbox",
+            Self::BounceDomain => "bounce-domain",
             Self::RetryAfter => "retry-after",
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
@@ -78,6 +82,7 @@ impl Setting {
             Self::Language => "setting-language",
             Self::EhloName => "setting-ehlo-name",
             Self::UnsubscribeMailbox => "setting-unsubscribe-mailbox",
+            Self::BounceDomain => "setting-bounce-domain",
             Self::RetryAfter => "setting-retry-after",
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
@@ -105,7 +110,7 @@ impl Setting {
         match self {
             Self::PublicUrl => "http://localhost:8080",
             Self::Language => Lang::default().as_str(),
-            Self::DeskUrl | Self::EhloName | Self::UnsubscribeMailbox => "",
+            Self::DeskUrl | Self::EhloName | Self::UnsubscribeMailbox | Self::BounceDomain => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
             Self::RelayPatience | Self::LeaseTerm => "30",
@@ -132,7 +137,8 @@ impl Setting {
                 .filter(|url| url.username().is_empty() && url.password().is_none())
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             Self::Language => value.parse::<Lang>().ok().map(|lang| lang.to_string()),
-            Self::EhloName => idna::domain_to_ascii(value).ok().filter(|name| {
+            Self::BounceDomain if value.is_empty() => Some(String::new()),
+            Self::EhloName | Self::BounceDomain => idna::domain_to_ascii(value).ok().filter(|name| {
                 name != "localhost"
                     && name.contains('.')
                     && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')

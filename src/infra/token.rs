@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::infra::base32;
 use crate::infra::id::Id;
 use crate::infra::secret::{Key, Keyring};
 
@@ -22,6 +23,13 @@ pub const TOKEN_LENGTH: usize = 44;
 const TOKEN_BYTES: usize = 33;
 /// Characters of the left part of a Message-ID.
 pub const MESSAGE_ID_LENGTH: usize = 32;
+
+/// Beginning of the local part of a return path.
+const RETURN_PATH: &str = "b-";
+/// Bytes of the tag of a return path: 80 bits, so that the local part stays below 64 octets (RFC 5321 §4.5.3.1.1).
+const RETURN_TAG_BYTES: usize = 10;
+/// Number of the tag of return paths: the one after that of the Message-ID.
+const RETURN_TAG: usize = TokenPurpose::ALL.len() + 1;
 
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +117,19 @@ impl Signer {
         bool::from(expected.ct_eq(&bytes[17..])).then_some(delivery)
     }
 
+    /// The delivery that the local part of a return path names, in either case; `None` when it is forged or none of ours.
+    pub fn verify_return_path(&self, local: &str) -> Option<DeliveryRef> {
+        let start = local.get(..RETURN_PATH.len()).filter(|start| start.eq_ignore_ascii_case(RETURN_PATH))?;
+        let bytes = base32::decode(&local[start.len()..]).filter(|bytes| bytes.len() == 17 + RETURN_TAG_BYTES)?;
+        let delivery = DeliveryRef {
+            campaign: i64::from_be_bytes(bytes[1..9].try_into().ok()?),
+            delivery: i64::from_be_bytes(bytes[9..17].try_into().ok()?),
+        };
+        let (id, key) = self.keys.iter().find(|(id, _)| *id == bytes[0])?;
+        let expected = derive_secret(*id, key, delivery).tag(RETURN_TAG);
+        bool::from(expected[..RETURN_TAG_BYTES].ct_eq(&bytes[17..])).then_some(delivery)
+    }
+
     /// Verifies the tag of [`MessageSecret::destination_tag`] under any of the keys.
     pub fn verify_destination(&self, delivery: DeliveryRef, position: usize, destination: &str, tag: &str) -> bool {
         self.keys.iter().any(|(id, key)| {
@@ -137,6 +158,13 @@ impl MessageSecret {
     /// The left part of the Message-ID: the same at every attempt, and no hint of the recipient.
     pub fn message_id(&self) -> String {
         String::from_utf8_lossy(&message_id_of(&self.tag(TokenPurpose::ALL.len()))).into_owned()
+    }
+
+    /// The local part of the message's return path (VERP): `b-` and base32 of key id, campaign, delivery and tag, 46 characters.
+    /// Servers may change its case.
+    pub fn return_path(&self) -> String {
+        let bytes = [&self.head[..], &self.tag(RETURN_TAG)[..RETURN_TAG_BYTES]].concat();
+        format!("{RETURN_PATH}{}", base32::encode(&bytes).to_lowercase())
     }
 
     /// The tags number `2 * pair` and `2 * pair + 1`, in the order of [`TokenPurpose::ALL`].
@@ -256,6 +284,25 @@ mod tests {
         }
         for end in 0..token.len() {
             assert_eq!(signer.verify(TokenPurpose::Unsubscribe, &token[..end]), None);
+        }
+    }
+
+    #[test]
+    fn return_path_names_its_delivery_in_either_case_and_no_other() {
+        let signer = signer();
+        let path = signer.message_secret(DELIVERY).return_path();
+        assert_eq!((path.len(), path.is_ascii()), (46, true));
+        assert_eq!(signer.verify_return_path(&path), Some(DELIVERY));
+        assert_eq!(signer.verify_return_path(&path.to_uppercase()), Some(DELIVERY));
+        for at in 2..path.len() {
+            let other = if &path[at..=at] == "a" { "b" } else { "a" };
+            let forged = format!("{}{other}{}", &path[..at], &path[at + 1..]);
+            assert_eq!(signer.verify_return_path(&forged), None, "{forged}");
+        }
+        let other = signer.message_secret(DeliveryRef { delivery: 43, ..DELIVERY }).return_path();
+        assert_eq!(signer.verify_return_path(&format!("{}{}", &path[..30], &other[30..])), None);
+        for bad in ["", "b", "b-", "b-aa", "б-", &path[1..]] {
+            assert_eq!(signer.verify_return_path(bad), None, "{bad}");
         }
     }
 

@@ -29,7 +29,7 @@ pub async fn send(
     let mut channel = transport.connect(&timeouts).await.map_err(failed)?;
 
     let size = message.len() as u64;
-    let envelope = Envelope { from, to: to.envelope(), utf8: to.needs_smtputf8(), size };
+    let envelope = Envelope { from: from.into(), to: to.envelope(), utf8: to.needs_smtputf8(), size, notify: false };
     match channel.exchange(None, Some(&envelope)).await.next.unwrap_or_else(no_reply).map_err(failed)? {
         EnvelopeReply::Accepted => {}
         EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("test-send-smtputf8").unavailable()),

@@ -18,7 +18,7 @@ use crate::audience::{consent, contact, hard_bounce, list, mailed_link, preferen
 use crate::campaign::lifecycle;
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event::{self, NewEvent};
-use crate::feedback::{set_aside, unwritten};
+use crate::feedback::{returned_message, set_aside, unwritten};
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::{Cells, Conn, lock_addresses_exclusive};
@@ -383,6 +383,7 @@ pub const PERSONAL_TABLES: &[&str] = &[
     "event",
     "delivery",
     "hard_bounce",
+    "returned_message",
     "preference",
     "subject_request",
     "consent",
@@ -420,6 +421,7 @@ async fn forget(
         Some(_) => Ok(()),
         None => {
             hard_bounce::forget(conn, contacts).await?;
+            returned_message::forget(conn, contacts).await?;
             preference::forget(conn, contacts).await?;
             subject_request::forget(conn, contacts).await?;
             contact::forget(conn, contacts).await

@@ -27,6 +27,10 @@ crate::text_enum! {
         MakeBackup = "make_backup",
         /// Restore a backup, or rehearse that.
         RestoreBackup = "restore_backup",
+        /// Say what a message is that came back, and count what came back.
+        ReadReturnedMail = "read_returned_mail",
+        /// Take mail that came back: suppress, unsubscribe.
+        TakeReturnedMail = "take_returned_mail",
         /// List the lines that are set aside.
         ListSetAside = "list_set_aside",
         /// Process lines that are set aside again, or dismiss them.
@@ -252,6 +256,7 @@ impl Action {
             | Self::ListSetAside
             | Self::SettleSetAside
             | Self::SendMail
+            | Self::TakeReturnedMail
             | Self::ReadCapturedMessage
             | Self::AddUser
             | Self::ListUsers
@@ -323,6 +328,7 @@ impl Action {
             | Self::ListPictures
             | Self::ShowRelay
             | Self::ListLanes
+            | Self::ReadReturnedMail
             | Self::ReadOverview => (Workspace, STAFF),
             Self::Unsubscribe
             | Self::EraseSelf

@@ -75,6 +75,7 @@ pub mod request;
 pub mod request_identity;
 pub mod request_reminder;
 pub mod retention;
+pub mod returned_mail;
 pub mod schedule;
 pub mod segment;
 pub mod segment_preview;

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod entering;
 pub mod form;
 pub mod health;
+pub mod inbound_mail;
 pub mod listener;
 pub mod open_connections;
 pub mod page;

@@ -170,6 +170,7 @@ fn frozen(source: EmailSource, wide: bool) -> FrozenContent {
         workspace: "main".to_owned(),
         campaign: 11,
         mailbox: if wide { "u@example.org".to_owned() } else { String::new() },
+        bounce_domain: String::new(),
         measures_silent: true,
     }
 }

@@ -40,8 +40,8 @@ both!(erasure_empties_every_table_with_a_contact_column, |fixture| {
     with_people.retain(|_, columns| columns.iter().any(|(name, _)| name == "contact_id"));
     assert_eq!(
         with_people.len(),
-        7,
-        "delivery, event, consent, hard_bounce, preference, subject_request, subscription: {with_people:?}"
+        8,
+        "delivery, event, consent, hard_bounce, preference, returned_message, subject_request, subscription: {with_people:?}"
     );
     for (table, columns) in &with_people {
         assert!(PERSONAL_TABLES.contains(&table.as_str()), "{table} is not rewritten after an erasure");

@@ -91,6 +91,8 @@ const ROWS: &str = "
     insert into rate_account (workspace_id, lane, relay_id, next_free_us, day, used, sending_days)
       select id, 'rest', 0, 0, 0, 0, 0 from workspace;
     insert into hard_bounce (contact_id, status, bounced_at, applied) select max(id), '550 5.1.1', 1, 0 from contact;
+    insert into returned_message (id, digest, workspace_id, campaign_id, contact_id, kind, class, status, action, received_at)
+      select 1, 'a', workspace_id, 1, max(id), 'bounce', 'soft', '4.2.2', 'count', 1 from contact group by workspace_id;
     insert into series (id, workspace_id, campaign_id, state, began_at, checked_day)
       select 1, workspace_id, id, 'running', 0, '2026-11-20' from campaign limit 1;
     insert into machine (folder_id, name, added_at) values (1, 'a', 1);

@@ -68,6 +68,7 @@ mod relay_breaker;
 mod relays;
 mod requests;
 mod retention;
+mod returned_mail;
 mod revisions;
 mod secrets;
 mod segment;

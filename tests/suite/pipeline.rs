@@ -10,7 +10,13 @@ use sendoff::mailer::smtp::timeouts::Timeouts;
 use crate::mail_sink::{Action, Plan, Sink};
 
 fn to(name: &str) -> Envelope<'static> {
-    Envelope { from: "news@shop.example", to: format!("{name}@example.org"), utf8: false, size: 0 }
+    Envelope {
+        from: "news@shop.example".into(),
+        to: format!("{name}@example.org"),
+        utf8: false,
+        size: 0,
+        notify: false,
+    }
 }
 
 fn text(word: &str) -> Vec<u8> {

@@ -22,7 +22,7 @@ pub fn timeouts() -> Timeouts {
 
 /// An envelope for a message of unknown size.
 pub fn envelope<'e>(from: &'e str, to: &str, utf8: bool) -> Envelope<'e> {
-    Envelope { from, to: to.to_owned(), utf8, size: 0 }
+    Envelope { from: from.into(), to: to.to_owned(), utf8, size: 0, notify: false }
 }
 
 /// Opens a session and sends an envelope and a message.

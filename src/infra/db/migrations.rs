@@ -50,6 +50,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (80, "identity provider", include_str!("../../../migrations/0080_identity_provider.sql")),
     (81, "attempts to sign in", include_str!("../../../migrations/0081_sign_in_attempt.sql")),
     (82, "unfinished drafts", include_str!("../../../migrations/0082_unfinished_draft.sql")),
+    (90, "returned messages", include_str!("../../../migrations/0090_returned_message.sql")),
 ];
 
 impl Db {

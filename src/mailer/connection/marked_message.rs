@@ -1,5 +1,7 @@
 //! The deliveries that a connection holds: with a mark requested, and marked with a composed message.
 
+use std::borrow::Cow;
+
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -40,7 +42,14 @@ impl MarkedMessage {
     pub(super) fn envelope(&self) -> Envelope<'_> {
         let composer = self.job.composer.composer();
         let utf8 = composer.needs_smtputf8(&self.to);
-        Envelope { from: composer.sender(), to: self.to.envelope(), utf8, size: self.size() }
+        let own = composer.return_path(self.job.claimed.id);
+        Envelope {
+            notify: own.is_some(),
+            from: own.map_or_else(|| composer.sender().into(), Cow::Owned),
+            to: self.to.envelope(),
+            utf8,
+            size: self.size(),
+        }
     }
 
     /// Its size in octets without its final dot. None of its lines begins with a dot, so none is doubled.

@@ -15,6 +15,8 @@ pub struct Extensions {
     pub declares_size: bool,
     /// The largest message in octets, if the server named one with SIZE.
     pub size: Option<u64>,
+    /// DSN (RFC 3461): the server can be told what to report.
+    pub dsn: bool,
     /// AUTH PLAIN.
     pub plain: bool,
     /// AUTH LOGIN.
@@ -32,6 +34,7 @@ impl Extensions {
                 Some("SMTPUTF8") => found.smtputf8 = true,
                 Some("8BITMIME") => found.eightbitmime = true,
                 Some("STARTTLS") => found.starttls = true,
+                Some("DSN") => found.dsn = true,
                 Some("SIZE") => {
                     found.declares_size = true;
                     found.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
@@ -58,7 +61,8 @@ mod tests {
 
     #[test]
     fn keywords_are_parsed_in_any_case_and_the_greeting_is_skipped() {
-        let found = read(&["STARTTLS", "pipelining", "SmtpUtf8", "SIZE 1000", "AUTH=LOGIN", "AUTH CRAM-MD5 PLAIN"]);
+        let found =
+            read(&["STARTTLS", "pipelining", "SmtpUtf8", "SIZE 1000", "AUTH=LOGIN", "AUTH CRAM-MD5 PLAIN", "dsn"]);
 
         let expected = Extensions {
             pipelining: true,
@@ -67,6 +71,7 @@ mod tests {
             size: Some(1000),
             plain: true,
             login: true,
+            dsn: true,
             ..Extensions::default()
         };
         assert_eq!(found, expected);

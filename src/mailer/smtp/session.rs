@@ -97,7 +97,7 @@ impl Session {
         if let Some(refusal) = self.refuse(envelope) {
             return Ok(refusal);
         }
-        let (mail, rcpt) = (self.mail_command(envelope), rcpt_command(&envelope.to).concat());
+        let (mail, rcpt) = (self.mail_command(envelope), self.rcpt_command(envelope));
         let before = self.begin(Phase::Envelope)?;
         let reply = if self.extensions.pipelining {
             self.send_envelope_pipelined(before, &mail, &rcpt).await?
@@ -128,12 +128,22 @@ impl Session {
         if self.extensions.declares_size && envelope.size > 0 {
             command.push_str(&format!(" SIZE={}", envelope.size));
         }
+        if self.extensions.dsn && envelope.notify {
+            let id = envelope.from.split('@').next().unwrap_or_default();
+            command.push_str(&format!(" RET=HDRS ENVID={id}"));
+        }
         command.push_str(match (envelope.needs_smtputf8(), self.extensions.eightbitmime) {
             (true, true) => " SMTPUTF8 BODY=8BITMIME\r\n",
             (true, false) => " SMTPUTF8\r\n",
             (false, _) => "\r\n",
         });
         command
+    }
+
+    /// RCPT with the parameter that asks for a report of a failure.
+    fn rcpt_command(&self, envelope: &Envelope<'_>) -> String {
+        let notify = if self.extensions.dsn && envelope.notify { " NOTIFY=FAILURE" } else { "" };
+        ["RCPT TO:<", &envelope.to, ">", notify, "\r\n"].concat()
     }
 
     /// One write, then one reply for each command in it.
@@ -314,11 +324,6 @@ impl Session {
         let is_clear = reply.is_positive() || reply.is_refusal();
         if is_clear { Ok(reply) } else { Err(Cause::UnexpectedReply(reply).at(Phase::Dot)) }
     }
-}
-
-/// The pieces of RCPT.
-fn rcpt_command(to: &str) -> [&str; 3] {
-    ["RCPT TO:<", to, ">\r\n"]
 }
 
 fn at(phase: Phase) -> impl FnOnce(Cause) -> SmtpError {

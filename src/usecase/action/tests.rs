@@ -17,6 +17,8 @@ const TABLE: &str = "
     migrate_store O------
     make_backup O------
     restore_backup O------
+    read_returned_mail OOMAAS-
+    take_returned_mail O------
     list_set_aside O------
     settle_set_aside O------
     send_mail O------

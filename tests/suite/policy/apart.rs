@@ -90,6 +90,7 @@ const NAMELESS: &[Action] = &[
     Action::ListLanes,
     Action::ChangeLane,
     Action::ReadOverview,
+    Action::ReadReturnedMail,
     Action::SuppressContacts,
     Action::ListUncertain,
     Action::SettleUncertain,

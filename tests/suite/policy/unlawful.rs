@@ -44,7 +44,7 @@ both!(applying_a_policy_pauses_the_campaigns_that_it_does_not_allow, |fixture| {
     for name in ["phones", "later"] {
         let (state, reason) = state(fixture, name).await;
         assert!(
-            state == "paused" && reason.contains("paused-policy") && reason.contains("phone"),
+            state == "paused" && reason.contains("does not allow this campaign") && reason.contains("phone"),
             "{name}: {state} {reason}"
         );
         let refused =

@@ -4,7 +4,9 @@
 //! Each command gets its own reply, in order; a reply to one message never affects the other. When a connection
 //! breaks, at most one message has an unknown result: the next one has not been written.
 
-use super::{CHUNK, EnvelopeReply, Session, State, at, check_envelope_reply, expect_code, rcpt_command};
+use std::borrow::Cow;
+
+use super::{CHUNK, EnvelopeReply, Session, State, at, check_envelope_reply, expect_code};
 use crate::infra::failpoint;
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::reply::Reply;
@@ -16,13 +18,15 @@ const UNPROVEN_DIVISOR: u32 = 10;
 #[derive(Debug, Clone)]
 pub struct Envelope<'e> {
     /// The sender, which gets bounces.
-    pub from: &'e str,
+    pub from: Cow<'e, str>,
     /// The recipient.
     pub to: String,
     /// Whether the message needs SMTPUTF8 even if both addresses are ASCII.
     pub utf8: bool,
     /// The size of the message in octets, without doubled dots and without its final dot (RFC 1870 §3); 0 if unknown.
     pub size: u64,
+    /// Whether the server is asked to report a failure, with the header of the message alone (RFC 3461), where it offers that.
+    pub notify: bool,
 }
 
 impl Envelope<'_> {
@@ -119,8 +123,8 @@ impl Session {
             State::DataWithoutRecipient => ".\r\n",
             State::EnvelopeAccepted | State::NeedsReset | State::Closed => "RSET\r\n",
         };
-        let mail = self.mail_command(next);
-        for piece in [first, &*mail].into_iter().chain(rcpt_command(&next.to)).chain(["DATA\r\n"]) {
+        let (mail, rcpt) = (self.mail_command(next), self.rcpt_command(next));
+        for piece in [first, &*mail, &*rcpt, "DATA\r\n"] {
             group.extend_from_slice(piece.as_bytes());
         }
         Ok(())
