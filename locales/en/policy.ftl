@@ -301,4 +301,4 @@ person-unreachable = cannot be reached
 proof-requests-overdue = Requests that are overdue
 proof-requests-unproven = Requests answered with data without proof of identity
 proof-requests = Requests
-proof-unsubscribe-reader = How mail to it is processed: an operator reads it and records each request
+proof-unsubscribe-reader = How mail to it is processed: by the engine where it gets it (a pipe, SMTP or LMTP), otherwise an operator records each request

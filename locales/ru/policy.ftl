@@ -292,4 +292,4 @@ person-unreachable = адрес недоступен
 proof-requests-overdue = Просроченных запросов
 proof-requests-unproven = Запросов с данными без подтверждения личности
 proof-requests = Запросов
-proof-unsubscribe-reader = Как обрабатываются письма в него: их читает оператор и вносит каждую просьбу
+proof-unsubscribe-reader = Как обрабатываются письма в него: программой, если она их получает (канал, SMTP или LMTP), иначе оператор вносит каждую просьбу

@@ -86,6 +86,7 @@ pub async fn take(
         permit.skip_audit();
         return Ok(said.without_effect("returned-known"));
     }
+    let permit = permit.begin(installation).await?;
     let concerned = concerned(installation, &reading).await?;
     let (said, contact) = match (concerned, reading.action) {
         (None, Effect::None | Effect::Ask) => (said, None),

@@ -241,7 +241,7 @@ pub async fn sessions(installation: &Installation, actor: &Actor, email: &str) -
 ///
 /// `NotFound` when there is none.
 pub async fn end_session(installation: &Installation, actor: &Actor, email: &str, id: Id) -> Result<()> {
-    let permit = actor.permit(installation, Action::ManageSessions).await?;
+    let permit = actor.permit(installation, Action::ManageSessions).await?.begin(installation).await?;
     let mut tx = installation.db.write().await?;
     let user = need(installation, &mut tx, email).await?;
     if !session::end_of_user(&mut tx, user.id, id).await? {

@@ -278,6 +278,7 @@ fn each_use_case_checks_the_permission_and_writes_an_audit_entry() {
 fn actions_that_show_or_change_personal_data_or_rights_are_on_disk_before_they_begin() {
     let recorded = [
         "SettleSetAside",
+        "TakeReturnedMail",
         "ChangePolicy",
         "MakeBackup",
         "UndoImport",

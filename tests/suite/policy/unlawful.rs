@@ -36,12 +36,12 @@ both!(applying_a_policy_pauses_the_campaigns_that_it_does_not_allow, |fixture| {
     schedule::set(installation, actor, "later", Some("2027-01-01 10:00"), Some("UTC"), |_, _| {}).await.expect("set");
 
     let planned = policy::plan(installation, actor, &file(POLICY)).await.expect("planned");
-    assert_eq!(planned.stops, ["phones", "later"], "{planned:?}");
+    assert_eq!(planned.stops, ["later", "phones"], "{planned:?}");
     assert_eq!(state(fixture, "phones").await.0, "running", "a plan stops nothing");
     let applied = apply(fixture, POLICY).await.expect("applied");
-    assert_eq!(applied.stopped, ["phones", "later"]);
+    assert_eq!(applied.stopped, ["later", "phones"]);
 
-    for name in ["phones", "later"] {
+    for name in ["later", "phones"] {
         let (state, reason) = state(fixture, name).await;
         assert!(
             state == "paused" && reason.contains("does not allow this campaign") && reason.contains("phone"),

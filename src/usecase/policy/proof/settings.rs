@@ -20,7 +20,7 @@ pub(super) async fn add(scope: &Scope<'_>, id: &str, findings: &mut Findings) ->
             let mailbox = setting::get(&mut conn, Setting::UnsubscribeMailbox).await?;
             if id == "H1" {
                 findings.must("proof-unsubscribe-mailbox", or_none(&mailbox), !mailbox.is_empty());
-                findings.fact("proof-unsubscribe-reader", "contact withdraw");
+                findings.fact("proof-unsubscribe-reader", "bounce feed, contact withdraw");
             }
         }
         "J7" => {
