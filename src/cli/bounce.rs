@@ -72,7 +72,7 @@ pub async fn run(
         }
         Command::Ls => {
             let counts = returned_mail::counts(installation, actor).await?;
-            let row = |row: &returned_mail::CountRow| {
+            let row = |row: &returned_mail::ReturnedCount| {
                 format!("{:<12} {:<8} {:<13} {}", row.kind, row.class, row.action, row.count)
             };
             let lines: Vec<_> = counts.counts.iter().map(row).collect();

@@ -1,6 +1,8 @@
 //! Table `returned_message`: what messages said that came back, so that each counts once and temporary failures count by days.
 //! Rows stay for [`KEPT`]; the contact of a row is emptied when the person is erased.
 
+use serde::Serialize;
+
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
@@ -37,7 +39,7 @@ pub struct ReturnedMessage {
 }
 
 /// How many messages of one kind came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReturnedCount {
     /// `bounce`, `complaint` and so on.
     pub kind: String,

@@ -235,7 +235,6 @@ fn bounce(status: Option<StatusCode>, code: Option<u16>, text: &str, is_delay: b
         (None, None) => Class::None,
         (status, code) => class(status, code, text),
     };
-    let status = status.filter(|status| !status.is_unspecific()).or(status);
     let kind = if class == Class::None && !is_delay && status.is_none() { Kind::Unknown } else { Kind::Bounce };
     let reason = if kind == Kind::Unknown { "returned-unclear" } else { reason };
     Reading { kind, class, status: status.map(|status| status.to_string()), ..Reading::of(kind, reason) }

@@ -5,9 +5,7 @@
 
 use super::header_block::HeaderBlock;
 use super::returned_parts::ReturnedParts;
-
-/// Characters of a token, as [`crate::infra::token::TOKEN_LENGTH`].
-const TOKEN_LENGTH: usize = 44;
+use crate::infra::token::TOKEN_LENGTH;
 
 /// Candidates that are looked at.
 const MAX_CANDIDATES: usize = 50;

@@ -19,6 +19,7 @@ use crate::infra::setting::{self, Setting};
 use crate::privacy::request_journal::{RecipientRequest, RequestJournal};
 use crate::returned_mail::{self, Effect, Reading};
 
+pub use crate::feedback::returned_message::ReturnedCount;
 pub use crate::returned_mail::MAX_BYTES;
 
 /// Days with a temporary failure within [`PERIOD`] after which a contact is suppressed.
@@ -218,47 +219,28 @@ async fn suppress_after_days(installation: &Installation, tx: &mut Tx, contact: 
 /// Whether mail to an address comes back to this installation: a return path of it, or its mailbox for unsubscribing.
 pub async fn is_mailbox(installation: &Installation, address: &str) -> Result<bool> {
     let Some((local, domain)) = address.rsplit_once('@') else { return Ok(false) };
-    let mut conn = installation.db.read().await?;
     if installation.signer.verify_return_path(local).is_some() {
         // Campaigns keep the domain that was set when they began.
         return Ok(true);
     }
+    let mut conn = installation.db.read().await?;
     let mailbox = setting::get(&mut conn, Setting::UnsubscribeMailbox).await?;
     let own = local.split('+').next().unwrap_or_default();
     Ok(!mailbox.is_empty() && mailbox.eq_ignore_ascii_case(&format!("{own}@{domain}")))
-}
-
-/// How many messages of one kind came back.
-#[derive(Debug, Clone, Serialize)]
-pub struct CountRow {
-    /// `bounce`, `complaint` and so on.
-    pub kind: String,
-    /// `hard`, `soft` and so on.
-    pub class: String,
-    /// What was done.
-    pub action: String,
-    /// How many.
-    pub count: i64,
 }
 
 /// What came back within the last thirty days.
 #[derive(Debug, Clone, Serialize)]
 pub struct Counts {
     /// The most frequent first.
-    pub counts: Vec<CountRow>,
+    pub counts: Vec<ReturnedCount>,
 }
 
 /// Counts what came back to the workspace within the last thirty days.
 pub async fn counts(installation: &Installation, actor: &Actor) -> Result<Counts> {
     let permit = actor.permit(installation, Action::ReadReturnedMail).await?;
     let since = installation.clock.now() - PERIOD;
-    let rows = returned_message::counts(&mut *installation.db.read().await?, permit.workspace, since).await?;
+    let counts = returned_message::counts(&mut *installation.db.read().await?, permit.workspace, since).await?;
     permit.skip_audit();
-    let row = |row: returned_message::ReturnedCount| CountRow {
-        kind: row.kind,
-        class: row.class,
-        action: row.action,
-        count: row.count,
-    };
-    Ok(Counts { counts: rows.into_iter().map(row).collect() })
+    Ok(Counts { counts })
 }
