@@ -124,7 +124,8 @@ async fn outcomes(fixture: &crate::fixture::Fixture, outcome: &str) -> Vec<serde
 }
 
 both!(an_export_whose_process_is_killed_is_in_the_log, |fixture| {
-    let people: Vec<String> = (0..4_000).map(|n| format!("person-{n}@many.example")).collect();
+    // More than a pipe and the buffers before it hold.
+    let people: Vec<String> = (0..1_500).map(|n| format!("{}-{n}@many.example", "person".repeat(9))).collect();
     fixture.subscribe("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let config = &fixture.installation.config;
     let mut command = Command::new(env!("CARGO_BIN_EXE_sendoff"));

@@ -122,7 +122,11 @@ fn source() -> impl Strategy<Value = EmailSource> {
             preheader,
             layout,
             format,
-            body: if page == 0 && format == Format::Html { format!("<html><body>{body}</body></html>") } else { body },
+            body: match format {
+                Format::Html if page == 0 => format!("<html><body>{body}</body></html>"),
+                Format::Mjml => format!("<mjml><mj-body><mj-section><mj-column><mj-text>{body}</mj-text></mj-column></mj-section></mj-body></mjml>"),
+                _ => body,
+            },
             tracking,
             links: LinkSettings::default(),
         }
@@ -247,7 +251,7 @@ async fn any_message_from_encoded_parts_equals_the_rendered_one() {
         panic!("{failure}");
     }
     let Count { spliced, made } = count.into_inner();
-    assert!(made > 100, "{made}");
+    assert!(made > 50, "{made}");
     assert_eq!(spliced, made);
     fixture.close().await;
 }

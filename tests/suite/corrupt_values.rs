@@ -15,7 +15,7 @@ use sendoff::usecase::{campaign as campaigns, field, segment, team};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::time::timeout;
 
-use self::readers::{Rows, STAFF_TABLES};
+use self::readers::{Rows, STAFF_TABLES, Statements};
 use crate::access::fixture::Staff;
 use crate::fixture::{Fixture, Kind, NOW, both, postgres_url};
 use crate::mail_sink::Plan;
@@ -127,7 +127,7 @@ async fn fill(fixture: &Fixture) -> Rows {
     };
     let vera = user::add(installation, actor, &vera).await.expect("added");
     let (invitation, password_link) = (invited.token.expose().to_owned(), vera.token.expose().to_owned());
-    Rows { campaign, contact, anna, invitation, password_link }
+    Rows { campaign, contact, anna, invitation, password_link, statements: Statements::default() }
 }
 
 both!(no_reader_panics_on_a_corrupt_value, |fixture| {

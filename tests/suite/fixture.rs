@@ -1,6 +1,9 @@
 //! Test fixture: an installation in a temporary folder with a fresh database and a fixed clock. `both!` runs one
 //! test on SQLite and on PostgreSQL.
 
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use sendoff::audience::address::Address;
@@ -11,11 +14,14 @@ use sendoff::audience::workspace::{self, Workspace};
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
+use sendoff::infra::db::Db;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
+use sendoff::infra::store_location::SQLITE_FILE;
 use sendoff::usecase::Actor;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// 2026-11-21 10:00 UTC.
 pub const NOW: i64 = 1_795_255_200_000;
@@ -59,10 +65,14 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = match kind {
             Kind::Sqlite => None,
-            Kind::Postgres => Some(create().await),
+            Kind::Postgres => Some(create_like(Some(migrated_database().await)).await),
         };
         let config =
             Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
+        if kind == Kind::Sqlite {
+            config.prepare().expect("folders");
+            fs::write(config.data.join(SQLITE_FILE), migrated_file().await).expect("a migrated database");
+        }
         let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
         // Metrics are labelled by workspace id. With the same fixed clock two fixtures could get the same id.
         static FIXTURES: AtomicI64 = AtomicI64::new(1);
@@ -146,15 +156,69 @@ async fn admin() -> AnyConnection {
     AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
 }
 
-/// Creates a database with the server's own collation; returns its name and URL.
+/// Creates an empty database with the server's own collation; returns its name and URL.
 pub async fn create() -> (String, String) {
+    create_like(None).await
+}
+
+async fn create_like(template: Option<&str>) -> (String, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-    let create = format!("create database {name}");
+    let template = template.map(|name| format!(" template {name}")).unwrap_or_default();
+    let create = format!("create database {name}{template}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin().await).await.expect("makes a database");
+    (name.clone(), url_of(&name))
+}
+
+fn url_of(name: &str) -> String {
     let url = postgres_url().expect("TEST_DATABASE_URL is set");
     let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
-    (name.clone(), format!("{base}/{name}"))
+    format!("{base}/{name}")
+}
+
+/// The name of a database with all tables and no rows, from which a test's database is copied: all migrations take ten
+/// times as long. It stays on the server; if an interrupted run left it incomplete,
+/// each test runs what is missing.
+async fn migrated_database() -> &'static str {
+    static NAME: OnceCell<String> = OnceCell::const_new();
+    NAME.get_or_init(|| async {
+        let mut hash = DefaultHasher::new();
+        for file in sorted_files("migrations").chain(["src/infra/db/migrations.rs".into()]) {
+            fs::read(file).expect("read").hash(&mut hash);
+        }
+        let name = format!("sendoff_migrated_{:016x}", hash.finish());
+        let mut admin = admin().await;
+        // Other test processes wait, and find it complete.
+        sqlx::raw_sql("select pg_advisory_lock(7153)").execute(&mut admin).await.expect("locked");
+        let found = format!("select 1 from pg_database where datname = '{name}'");
+        if sqlx::query(sqlx::AssertSqlSafe(found)).fetch_optional(&mut admin).await.expect("asked").is_none() {
+            let create = format!("create database {name}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.expect("made");
+            Db::connect(&url_of(&name)).await.expect("migrates").close().await;
+        }
+        name
+    })
+    .await
+}
+
+fn sorted_files(folder: &str) -> impl Iterator<Item = PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder).expect("listed").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    files.into_iter()
+}
+
+/// A SQLite file with all tables and no rows.
+async fn migrated_file() -> &'static [u8] {
+    static FILE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    FILE.get_or_init(|| async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config { data: folder.path().join("data"), database: None };
+        config.prepare().expect("folders");
+        let db = Db::connect(&config.database_url()).await.expect("migrates");
+        db.close().await;
+        fs::read(config.data.join(SQLITE_FILE)).expect("read")
+    })
+    .await
 }
 
 /// `both!(name, |fixture| { … })`: one test on both databases.

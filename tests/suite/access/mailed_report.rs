@@ -8,7 +8,6 @@ use sendoff::infra::clock::DAY;
 use sendoff::mailer::relay::{self, Relay, RelayKind};
 use sendoff::usecase::mailed_report::{self, Period};
 use sendoff::usecase::{Actor, Role};
-use sendoff::web::router;
 
 use super::fixture::{ANNA, Staff};
 use crate::fixture::{Fixture, both};
@@ -79,7 +78,7 @@ both!(report_is_chosen_and_tried_on_its_page, |fixture| {
     ];
     let ask = async |method, path: &str, form: &'static str| {
         let path = format!("/w/main/settings/reports{path}");
-        send(router::desk(site.state.clone()), method, &path, &headers, Body::from(form)).await
+        send(site.desk(), method, &path, &headers, Body::from(form)).await
     };
     assert_eq!(ask(Method::POST, "/save", "period=monthly").await.status, StatusCode::SEE_OTHER);
     let page = ask(Method::GET, "", "").await.body;

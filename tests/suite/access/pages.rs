@@ -19,6 +19,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 /// A browser with its cookies.
 pub struct Browser {
     pub state: WebState,
+    desk: axum::Router,
     pub host: &'static str,
     pub cookies: BTreeMap<String, String>,
 }
@@ -26,12 +27,13 @@ pub struct Browser {
 impl Browser {
     pub async fn new(fixture: &Fixture) -> Self {
         let state = WebState::open(fixture.installation.clone(), Arc::default()).await.expect("opens");
-        Self { state, host: "127.0.0.1:8025", cookies: BTreeMap::new() }
+        let desk = router::desk(state.clone());
+        Self { state, desk, host: "127.0.0.1:8025", cookies: BTreeMap::new() }
     }
 
     /// Another browser at the same desk.
     pub fn another(&self) -> Self {
-        Self { state: self.state.clone(), host: self.host, cookies: BTreeMap::new() }
+        Self { state: self.state.clone(), desk: self.desk.clone(), host: self.host, cookies: BTreeMap::new() }
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
@@ -46,7 +48,7 @@ impl Browser {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
         let headers = [("host", self.host), ("cookie", &cookies), ("accept-language", "en"), FORM];
-        let reply = send(router::desk(self.state.clone()), method, path, &headers, Body::from(form.to_owned())).await;
+        let reply = send(self.desk.clone(), method, path, &headers, Body::from(form.to_owned())).await;
         for line in reply.headers.get_all("set-cookie") {
             let line = line.to_str().expect("text");
             let (name, value) = line.split(';').next().expect("a pair").split_once('=').expect("a pair");

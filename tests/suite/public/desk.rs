@@ -22,7 +22,7 @@ const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 const HOME: &str = "/w/main/";
 
 async fn look(site: &WebFixture, path: &str) -> Reply {
-    send(router::desk(site.state.clone()), Method::GET, path, &[HERE], Body::empty()).await
+    send(site.desk(), Method::GET, path, &[HERE], Body::empty()).await
 }
 
 fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
@@ -163,7 +163,7 @@ both!(desk_refuses_requests_of_other_sites, |fixture| {
     let site = WebFixture::new(fixture).await;
     let file = capture(fixture, "http://localhost:8080", &site.token(0, TokenPurpose::Unsubscribe));
     let path = format!("/inbox/{file}/unsubscribe");
-    let desk = || router::desk(site.state.clone());
+    let desk = || site.desk();
     for host in ["evil.example", "127.0.0.1.evil.example:8081", ""] {
         let reply = send(desk(), Method::GET, "/inbox", &[("host", host)], Body::empty()).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{host}");

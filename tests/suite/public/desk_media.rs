@@ -7,7 +7,6 @@ use axum::http::{Method, StatusCode};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use sendoff::audience::workspace;
 use sendoff::infra::setting::{self, Setting};
-use sendoff::web::router;
 
 use super::desk_pages::{look, post, target};
 use super::fixture::{Reply, WebFixture, send};
@@ -31,7 +30,7 @@ async fn upload(site: &WebFixture, alt: &str, files: &[(&str, Vec<u8>)]) -> Repl
     }
     body.extend(b"--b--\r\n");
     let headers = [HERE, ("content-type", "multipart/form-data; boundary=b"), ("sec-fetch-site", "same-origin")];
-    send(router::desk(site.state.clone()), Method::POST, "/w/main/media/add", &headers, Body::from(body)).await
+    send(site.desk(), Method::POST, "/w/main/media/add", &headers, Body::from(body)).await
 }
 
 /// The values of a hidden field on a page, in order.
@@ -108,13 +107,12 @@ both!(pictures_belong_to_one_workspace, |fixture| {
     workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
     upload(&site, "A shade", &[("a.png", picture(7))]).await;
     let id = keys(&look(&site, "/media").await.body).remove(0);
-    let other = async |path: &str| {
-        send(router::desk(site.state.clone()), Method::GET, &format!("/w/other{path}"), &[HERE], Body::empty()).await
-    };
+    let other =
+        async |path: &str| send(site.desk(), Method::GET, &format!("/w/other{path}"), &[HERE], Body::empty()).await;
     assert!(!other("/media").await.body.contains("a.png"));
     assert_eq!(other(&format!("/media/file?id={id}")).await.status, StatusCode::NOT_FOUND);
     let headers = [HERE, ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
     let body = Body::from(format!("id={id}&confirm=on"));
-    send(router::desk(site.state.clone()), Method::POST, "/w/other/media/remove", &headers, body).await;
+    send(site.desk(), Method::POST, "/w/other/media/remove", &headers, body).await;
     assert_eq!(keys(&look(&site, "/media").await.body).len(), 1);
 });

@@ -7,7 +7,6 @@ use sendoff::infra::setting::{self, Setting};
 use sendoff::usecase::form::{self, FormInput};
 use sendoff::usecase::request::{self, NewRequest, RequestKind};
 use sendoff::web::desk::routes;
-use sendoff::web::router;
 
 use super::fixture::{Reply, WebFixture, send};
 use crate::fixture::both;
@@ -16,7 +15,7 @@ use crate::import::fixture::find;
 pub const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
 pub async fn look(site: &WebFixture, path: &str) -> Reply {
-    send(router::desk(site.state.clone()), Method::GET, &format!("/w/main{path}"), &[HERE], Body::empty()).await
+    send(site.desk(), Method::GET, &format!("/w/main{path}"), &[HERE], Body::empty()).await
 }
 
 /// A page once what it counts in the background is there.
@@ -35,7 +34,7 @@ pub async fn look_counted(site: &WebFixture, path: &str) -> Reply {
 pub async fn post(site: &WebFixture, path: &str, fields: &[(&str, &str)]) -> Reply {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let headers = [HERE, ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
-    send(router::desk(site.state.clone()), Method::POST, &format!("/w/main{path}"), &headers, Body::from(body)).await
+    send(site.desk(), Method::POST, &format!("/w/main{path}"), &headers, Body::from(body)).await
 }
 
 /// Where a form leads after it was accepted.
@@ -239,14 +238,12 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
         )
     });
     for (route, path) in paths {
-        let own =
-            send(router::desk(site.state.clone()), Method::GET, &format!("/w/main{path}"), &[HERE], Body::empty())
-                .await;
+        let own = send(site.desk(), Method::GET, &format!("/w/main{path}"), &[HERE], Body::empty()).await;
         let is_fine = [StatusCode::OK, StatusCode::METHOD_NOT_ALLOWED, StatusCode::SEE_OTHER].contains(&own.status);
         assert!(is_fine, "{route}: {} {}", own.status, own.body);
         if route.contains("{id}") && own.status == StatusCode::OK {
             let foreign = format!("/w/other{path}");
-            let foreign = send(router::desk(site.state.clone()), Method::GET, &foreign, &[HERE], Body::empty()).await;
+            let foreign = send(site.desk(), Method::GET, &foreign, &[HERE], Body::empty()).await;
             assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{route}");
             assert!(!foreign.body.contains("anna") && !foreign.body.contains("autumn"), "{route}");
         }
@@ -260,7 +257,7 @@ pub async fn upload(site: &WebFixture, list: &str, file: &str) -> String {
          Content-Disposition: form-data; name=\"file\"; filename=\"people.csv\"\r\n\r\n{file}\r\n--b--\r\n"
     );
     let headers = [HERE, ("content-type", "multipart/form-data; boundary=b"), ("sec-fetch-site", "same-origin")];
-    let desk = router::desk(site.state.clone());
+    let desk = site.desk();
     let reply = send(desk, Method::POST, "/w/main/people/import", &headers, Body::from(body)).await;
     format!("/{}", target(&reply))
 }
@@ -290,7 +287,7 @@ both!(file_is_uploaded_read_mapped_and_imported, |fixture| {
     assert!(look(&site, &next).await.body.contains("value=\"ticket\""), "the proof is remembered");
     let foreign = format!("/w/other{next}");
     workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
-    let foreign = send(router::desk(site.state.clone()), Method::GET, &foreign, &[HERE], Body::empty()).await;
+    let foreign = send(site.desk(), Method::GET, &foreign, &[HERE], Body::empty()).await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
 });
 
@@ -316,13 +313,12 @@ both!(field_is_labelled_renamed_and_removed_with_the_number_of_its_people, |fixt
 both!(new_workspace_shows_its_first_steps_until_a_campaign_was_launched, |fixture| {
     workspace::ensure(&fixture.installation, "fresh").await.expect("a workspace");
     let site = WebFixture::new(fixture).await;
-    let fresh =
-        async || send(router::desk(site.state.clone()), Method::GET, "/w/fresh/", &[HERE], Body::empty()).await.body;
+    let fresh = async || send(site.desk(), Method::GET, "/w/fresh/", &[HERE], Body::empty()).await.body;
     let before = fresh().await;
     assert!(before.contains("w/fresh/people/import") && !before.contains("is-done"), "{before}");
     let headers = [HERE, ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
     let body = Body::from("name=News");
-    send(router::desk(site.state.clone()), Method::POST, "/w/fresh/lists/add", &headers, body).await;
+    send(site.desk(), Method::POST, "/w/fresh/lists/add", &headers, body).await;
     assert_eq!(fresh().await.matches("is-done").count(), 1);
     assert!(!look(&site, "/").await.body.contains("class=\"steps\""), "a campaign was launched here");
 });

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use sendoff::web::router;
 
 use super::desk_pages::{look, post, target};
 use super::fixture::{Reply, WebFixture, send};
@@ -49,8 +48,7 @@ async fn upload(site: &WebFixture, files: &[(&str, &str)]) -> Reply {
     }
     body.push_str("--b--\r\n");
     let headers = [HERE, ("content-type", "multipart/form-data; boundary=b"), ("sec-fetch-site", "same-origin")];
-    send(router::desk(site.state.clone()), Method::POST, "/w/main/privacy/policy/file", &headers, Body::from(body))
-        .await
+    send(site.desk(), Method::POST, "/w/main/privacy/policy/file", &headers, Body::from(body)).await
 }
 
 both!(a_policy_file_is_chosen_checked_and_then_applied, |fixture| {

@@ -6,7 +6,6 @@ use sendoff::audience::workspace;
 use sendoff::infra::clock::DAY;
 use sendoff::usecase::Role;
 use sendoff::web::desk::routes;
-use sendoff::web::router;
 
 use super::fixture::{WebFixture, send};
 use crate::access::fixture::Staff;
@@ -27,7 +26,7 @@ both!(every_route_is_open_to_the_roles_of_its_action_alone, |fixture| {
             for method in [Method::GET, Method::POST] {
                 let ask = async |workspace: &str| {
                     let path = format!("/w/{workspace}{path}");
-                    send(router::desk(site.state.clone()), method.clone(), &path, &headers, Body::empty()).await.status
+                    send(site.desk(), method.clone(), &path, &headers, Body::empty()).await.status
                 };
                 let status = ask("main").await;
                 let is_forbidden = status == StatusCode::FORBIDDEN;
@@ -43,7 +42,7 @@ both!(every_route_is_open_to_the_roles_of_its_action_alone, |fixture| {
     for route in routes::all() {
         let path =
             format!("/w/main{}", route.path.replace("{id}", "7").replace("{kind}", "links").replace("{page}", "start"));
-        let reply = send(router::desk(site.state.clone()), Method::GET, &path, &without_session, Body::empty()).await;
+        let reply = send(site.desk(), Method::GET, &path, &without_session, Body::empty()).await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{path}");
         assert!(reply.header("location").is_some_and(|to| to.contains("login?next=")), "{path}");
     }

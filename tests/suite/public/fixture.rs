@@ -32,6 +32,9 @@ pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=email&a=%20b
 
 pub struct WebFixture {
     pub state: WebState,
+    /// Built once; a build takes longer than a request.
+    pub public: Router,
+    pub desk: Router,
     pub erased: Arc<Notify>,
     pub news: List,
     pub offers: List,
@@ -67,11 +70,16 @@ impl WebFixture {
         }
         let erased = Arc::new(Notify::new());
         let state = WebState::open(installation.clone(), erased.clone()).await.expect("opens");
-        Self { state, erased, news, offers, campaign, people }
+        let (public, desk) = (router::public(state.clone()), router::desk(state.clone()));
+        Self { state, public, desk, erased, news, offers, campaign, people }
     }
 
     pub fn public(&self) -> Router {
-        router::public(self.state.clone())
+        self.public.clone()
+    }
+
+    pub fn desk(&self) -> Router {
+        self.desk.clone()
     }
 
     pub fn delivery(&self, person: usize) -> DeliveryRef {
