@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::event::{self, NewEvent};
 use super::set_aside::{self, NewSetAside, Queue};
 use super::spool_line;
-use crate::infra::db::Tx;
+use crate::infra::db::{Tx, lock_event_spool};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::failpoint;
 use crate::infra::installation::Installation;
@@ -83,6 +83,8 @@ impl Replay {
             }
         }
         let mut tx = begin(installation).await?;
+        let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
+        timeout(INSERT_TIMEOUT, lock_event_spool(&mut tx)).await.map_err(away)??;
         if spool_position::get(&mut tx, file.id).await? != position {
             // Another process took the chunk meanwhile.
             return Ok(Replayed::Lines(0));
@@ -101,6 +103,7 @@ impl Replay {
                 let SpoolLine::Text(text) = alone else { return Err(error) };
                 drop(tx);
                 tx = begin(installation).await?;
+                lock_event_spool(&mut tx).await?;
                 bad.push((Some(text.as_str()), error.message()));
             }
             for (line, reason) in bad {

@@ -52,7 +52,7 @@ pub mod value;
 
 pub use access_count::AccessCount;
 pub use identity::DatabaseIdentity;
-pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, lock_configuration};
+pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, lock_configuration, lock_event_spool};
 pub use pages::PageCleaner;
 pub use query::Query;
 pub use row::{Cells, read_each};

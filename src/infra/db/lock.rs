@@ -9,8 +9,8 @@ pub(super) mod key {
     pub const WRITERS: i64 = 7_315_301;
     /// The process that moves the store.
     pub const MIGRATION: i64 = 7_315_302;
-    // Texts of statements name three more: 7315303 imports and erasures, 7315304 settings of tables at the start, 7315305 the
-    // configuration.
+    // Texts of statements name four more: 7315303 imports and erasures, 7315304 settings of tables at the start, 7315305 the
+    // configuration, 7315307 chunks of the spool of events.
     /// The process that rewrites tables.
     pub const REWRITING: i64 = 7_315_306;
 }
@@ -45,6 +45,12 @@ pub async fn lock_addresses_exclusive(conn: &mut Conn) -> Result<()> {
 /// changes before it is written.
 pub async fn lock_configuration(conn: &mut Conn) -> Result<()> {
     advisory_lock(conn, "select pg_advisory_xact_lock(7315305)").await
+}
+
+/// Takes the lock of a chunk of the spool of events until the transaction ends. It waits for a chunk whose process is gone
+/// while the server still commits it.
+pub async fn lock_event_spool(conn: &mut Conn) -> Result<()> {
+    advisory_lock(conn, "select pg_advisory_xact_lock(7315307)").await
 }
 
 async fn advisory_lock(conn: &mut Conn, lock: &'static str) -> Result<()> {
