@@ -2,7 +2,9 @@
 
 mod desk;
 mod desk_calendar;
+mod desk_commands;
 mod desk_emails;
+mod desk_files;
 mod desk_growth;
 mod desk_lists;
 mod desk_media;

@@ -8,11 +8,15 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::{Params, Visit};
 use crate::usecase::audit::Outcome;
 use crate::usecase::audit_log::{self, Filter};
 use crate::usecase::{Action, Role};
 use crate::web::refusal::Refusal;
+
+/// Entries in a file; a page has fewer.
+const FILE_LIMIT: usize = 10_000;
 
 #[derive(Template)]
 #[template(path = "desk/audit.html")]
@@ -38,15 +42,23 @@ struct RowView {
 }
 
 /// `GET /privacy/audit?action=&before=`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
+pub async fn list(
+    State(desk): State<Arc<DeskState>>,
+    visit: Visit,
+    params: Params,
+    shape: Shape,
+) -> Result<Response, Refusal> {
     let action = params.get("action").to_owned();
     let filter = Filter {
         action: Some(action.clone()).filter(|action| !action.is_empty()),
         before: params.get("before").parse().ok(),
-        limit: audit_log::PAGE,
+        limit: if shape == Shape::Page { audit_log::PAGE } else { FILE_LIMIT },
         ..Filter::default()
     };
     let page = audit_log::list(&desk.installation, &visit.actor, &filter).await?;
+    if shape != Shape::Page {
+        return Ok(listing::rows(&visit, shape, "entries", &page.entries));
+    }
     let next = page.entries.last().filter(|_| page.more).and_then(|entry| entry["seq"].as_u64());
     let mut actions: Vec<_> = Action::ALL.iter().map(|action| (action.as_str(), visit.tr(action.key()))).collect();
     actions.sort_by(|one, other| one.1.cmp(&other.1));

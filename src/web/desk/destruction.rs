@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::DeskState;
 use super::exports::body;
+use super::listing::{self, Shape};
 use super::visit::Visit;
 use crate::privacy::departure::reason_key;
 use crate::privacy::destruction::report::MonthSums;
@@ -49,7 +50,11 @@ struct ActPage {
 }
 
 /// `GET /privacy/destruction`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let months = destruction::months(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "months", &months));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

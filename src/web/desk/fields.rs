@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::{Params, Visit};
 use crate::infra::error::Error;
 use crate::infra::i18n::Lang;
@@ -32,7 +33,11 @@ struct FieldsPage {
 }
 
 /// `GET /settings/fields`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let rows = field::list(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "fields", &rows));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

@@ -1,5 +1,6 @@
 //! The rows of a list page in other forms: `.json` and `.csv` under the same address.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use super::visit::Visit;
 use crate::usecase::localize::to_json;
+use crate::web::refusal::Refusal;
 
 /// The form in which a list is asked for, by the end of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,12 @@ pub fn file(visit: &Visit, shape: Shape, key: &str, output: &impl Serialize) -> 
             Some((headers, csv(&rows)).into_response())
         }
     }
+}
+
+/// Rows without an output around them as a file: JSON has them under `key`.
+pub fn rows(visit: &Visit, shape: Shape, key: &str, rows: &impl Serialize) -> Response {
+    let output = BTreeMap::from([(key, rows)]);
+    file(visit, shape, key, &output).unwrap_or_else(|| Refusal::unknown().into_response())
 }
 
 /// Rows as CSV with a header. Columns are the members of all rows in the order in which they first appear.

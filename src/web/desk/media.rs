@@ -9,6 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::{Params, Visit};
 use crate::content::picture::prepare::MAX_BYTES;
 use crate::infra::error::{Error, Message};
@@ -47,7 +48,11 @@ async fn page(desk: &DeskState, visit: Visit, form: Form) -> Result<MediaPage, R
 }
 
 /// `GET /media`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let rows = picture::list(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "pictures", &rows));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

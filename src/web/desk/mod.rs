@@ -8,6 +8,7 @@ pub mod campaigns;
 pub mod chart;
 pub mod chosen;
 pub mod clicks;
+pub mod command;
 pub mod compare;
 pub mod destruction;
 mod draft;

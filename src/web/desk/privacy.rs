@@ -5,7 +5,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use serde_json::json;
 
+use super::listing::{self, Shape};
 use super::visit::{Key, Visit};
 use super::{DeskState, Progress};
 use crate::usecase::Action;
@@ -59,7 +61,13 @@ impl From<&Searched> for FoundView {
 }
 
 /// `GET /privacy`
-pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let overview = privacy_overview::read(&desk.installation, &visit.actor).await?;
+        let row = |(reason, count): (String, i64)| json!({ "reason": reason, "count": count });
+        let rows: Vec<_> = overview.kept_out.into_iter().map(row).collect();
+        return Ok(listing::rows(&visit, shape, "kept_out", &rows));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::Visit;
 use crate::infra::error::Message;
 use crate::usecase::Action;
@@ -26,7 +27,11 @@ struct RelaysPage {
 }
 
 /// `GET /settings/relay`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let rows = relay::list(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "relays", &rows));
+    }
     let page = page(&desk, visit, Form::of([("kind", "smtps".to_owned())]), None).await?;
     Ok(page.visit.show(&page))
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::Visit;
 use crate::infra::error::{Error, Message};
 use crate::usecase::Action;
@@ -35,7 +36,11 @@ struct RetentionPage {
 }
 
 /// `GET /privacy/retention`
-pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let plan = retention::plan(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "due", &plan.due));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

@@ -106,6 +106,8 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/cancel", A::CancelCampaign, post(campaign::cancel)),
         route("/campaigns/{id}/settle", A::SettleUncertain, post(campaign::settle)),
         route("/media", A::ListPictures, get(media::list)),
+        route("/media.json", A::ListPictures, get(media::list)),
+        route("/media.csv", A::ListPictures, get(media::list)),
         route("/media/file", A::ListPictures, get(media::file)),
         route("/media/add", A::ChangePictures, post(media::add).layer(DefaultBodyLimit::max(media::UPLOAD_LIMIT))),
         route("/media/describe", A::ChangePictures, post(media::describe)),
@@ -113,6 +115,8 @@ pub fn all() -> Vec<Route> {
         route("/emails", A::ShowCampaign, get(gallery::list)),
         route("/emails/preview", A::ShowCampaign, get(gallery::preview)),
         route("/series", A::ShowCampaign, get(series::list)),
+        route("/series.json", A::ShowCampaign, get(series::list)),
+        route("/series.csv", A::ShowCampaign, get(series::list)),
         route("/series/{id}/stop", A::StopSeries, post(series::stop)),
         route("/series/{id}/resume", A::ResumeSeries, post(series::resume)),
         route("/reports/compare", A::ShowCampaign, get(compare::read)),
@@ -120,7 +124,11 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/duplicate", A::AddCampaign, post(campaigns::duplicate)),
         route("/campaigns/{id}/remove", A::RemoveCampaign, post(campaigns::remove)),
         route("/privacy", A::ReadOverview, get(privacy::read)),
+        route("/privacy.json", A::ReadOverview, get(privacy::read)),
+        route("/privacy.csv", A::ReadOverview, get(privacy::read)),
         route("/privacy/retention", A::RunRetention, get(retention::read).post(retention::run)),
+        route("/privacy/retention.json", A::RunRetention, get(retention::read)),
+        route("/privacy/retention.csv", A::RunRetention, get(retention::read)),
         route("/privacy/end", A::EndWorkspace, post(retention::end)),
         route("/privacy/policy", A::ReadPolicy, get(policy::read)),
         route("/privacy/policy/check", A::ChangePolicy, post(policy::check)),
@@ -133,9 +141,13 @@ pub fn all() -> Vec<Route> {
         route("/privacy/policy/notice", A::ChangePolicy, post(policy::announce)),
         route("/privacy/policy/proof", A::ReadPolicy, get(policy::prove)),
         route("/privacy/destruction", A::ReadDestructionLog, get(destruction::list).post(destruction::find)),
+        route("/privacy/destruction.json", A::ReadDestructionLog, get(destruction::list)),
+        route("/privacy/destruction.csv", A::ReadDestructionLog, get(destruction::list)),
         route("/privacy/destruction/{month}", A::ReadDestructionLog, get(destruction::act)),
         route("/privacy/destruction/{month}/log.csv", A::ReadDestructionLog, get(destruction::log)),
         route("/privacy/audit", A::ReadAuditLog, get(audit::list)),
+        route("/privacy/audit.json", A::ReadAuditLog, get(audit::list)),
+        route("/privacy/audit.csv", A::ReadAuditLog, get(audit::list)),
         route("/privacy/consent", A::ProveConsent, post(privacy::prove)),
         route("/privacy/search", A::SearchTraces, post(privacy::search)),
         route("/privacy/search/{id}", A::SearchTraces, get(privacy::found)),
@@ -152,12 +164,16 @@ pub fn all() -> Vec<Route> {
         route("/exports", A::Export, get(exports::ask)),
         route("/exports/{kind}", A::Export, get(exports::file)),
         route("/settings/fields", A::ListFields, get(fields::list)),
+        route("/settings/fields.json", A::ListFields, get(fields::list)),
+        route("/settings/fields.csv", A::ListFields, get(fields::list)),
         route("/settings/fields/add", A::AddField, post(fields::add)),
         route("/settings/fields/edit", A::ListFields, get(fields::read)),
         route("/settings/fields/rename", A::ChangeField, post(fields::rename)),
         route("/settings/fields/label", A::ChangeField, post(fields::label)),
         route("/settings/fields/remove", A::RemoveField, post(fields::remove)),
         route("/settings/relay", A::ShowRelay, get(relays::list)),
+        route("/settings/relay.json", A::ShowRelay, get(relays::list)),
+        route("/settings/relay.csv", A::ShowRelay, get(relays::list)),
         route("/settings/relay/set", A::ChangeRelay, post(relays::set)),
         route("/settings/relay/test", A::TestRelay, post(relays::test)),
         route("/settings/relay/remove", A::ChangeRelay, post(relays::remove)),
@@ -169,6 +185,8 @@ pub fn all() -> Vec<Route> {
         route("/settings/team/{id}/role", A::ChangeTeam, post(team::set_role)),
         route("/settings/team/{id}/remove", A::ChangeTeam, post(team::remove)),
         route("/settings/users", A::ListUsers, get(users::list)),
+        route("/settings/users.json", A::ListUsers, get(users::list)),
+        route("/settings/users.csv", A::ListUsers, get(users::list)),
         route("/settings/users/add", A::AddUser, post(users::add)),
         route("/settings/users/{id}/reset", A::ResetUser, post(users::reset)),
         route("/settings/users/{id}/sessions", A::ManageSessions, post(users::end_sessions)),
@@ -185,7 +203,7 @@ pub fn all() -> Vec<Route> {
 /// The routes of a workspace as a router.
 pub fn router(state: &WebState) -> Router<WebState> {
     let add = |router: Router<WebState>, route: Route| {
-        let gate = from_fn_with_state(Gate { state: state.clone(), action: route.action }, admit);
+        let gate = from_fn_with_state(Gate { state: state.clone(), action: route.action, route: route.path }, admit);
         router.route(&format!("/w/{{workspace}}{}", route.path), route.handlers.layer(gate))
     };
     all().into_iter().fold(Router::new(), add)

@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::DeskState;
 use super::campaign::find_name;
+use super::listing::{self, Shape};
 use super::visit::{Key, Visit};
 use crate::campaign::series::State as SeriesState;
 use crate::campaign::zoned_time::format_in_zone;
@@ -34,7 +35,11 @@ struct RowView {
 }
 
 /// `GET /series`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let rows = series::list(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "series", &rows));
+    }
     let page = page(&desk, visit, Form::default()).await?;
     Ok(page.visit.show(&page))
 }

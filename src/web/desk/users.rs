@@ -8,6 +8,7 @@ use axum::http::header::HeaderMap;
 use axum::response::Response;
 
 use super::DeskState;
+use super::listing::{self, Shape};
 use super::visit::{Key, Visit};
 use crate::infra::error::{Error, Message};
 use crate::infra::id::Id;
@@ -42,7 +43,11 @@ struct RowView {
 }
 
 /// `GET /settings/users`
-pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
+pub async fn list(State(desk): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    if shape != Shape::Page {
+        let rows = user::list(&desk.installation, &visit.actor).await?;
+        return Ok(listing::rows(&visit, shape, "users", &rows));
+    }
     let page = page(&desk, visit, Form::default(), None).await?;
     Ok(page.visit.show(&page))
 }

@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::help;
+use super::{command, help};
 use crate::infra::error::{Kind, Message};
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::workspace;
@@ -61,6 +61,8 @@ pub struct Visit {
     pub actor: Actor,
     /// The path within the workspace, without a leading slash.
     path: String,
+    /// The path of its route.
+    route: &'static str,
     done: Option<&'static str>,
     signed_in: Option<Arc<SignedIn>>,
 }
@@ -114,6 +116,11 @@ impl Visit {
         self.url(&format!("help/{}", help::topic_of(&self.path)))
     }
 
+    /// What the page does, as commands.
+    pub fn commands(&self) -> &'static [&'static str] {
+        command::of(self.route)
+    }
+
     /// What was done just before.
     pub fn done(&self) -> Option<String> {
         self.done.map(|key| self.tr(key))
@@ -162,6 +169,8 @@ pub struct Gate {
     pub state: WebState,
     /// What a visitor must be permitted to do.
     pub action: Action,
+    /// The path of the route.
+    pub route: &'static str,
 }
 
 impl FromRef<Gate> for Arc<SettingsCache> {
@@ -201,7 +210,15 @@ pub async fn admit(
     let query = request.uri().query().unwrap_or_default();
     let done = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
     let done = done.and_then(|(_, value)| DONE.iter().find(|(name, _)| *name == value)).map(|(_, key)| *key);
-    request.extensions_mut().insert(Visit { frame, workspace: found.name, actor, path, done, signed_in });
+    request.extensions_mut().insert(Visit {
+        frame,
+        workspace: found.name,
+        actor,
+        path,
+        route: gate.route,
+        done,
+        signed_in,
+    });
     Ok(next.run(request).await)
 }
 
