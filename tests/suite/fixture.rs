@@ -1,6 +1,7 @@
 //! Test fixture: an installation in a temporary folder with a fresh database and a fixed clock. `both!` runs one
 //! test on SQLite and on PostgreSQL.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -87,23 +88,32 @@ impl Fixture {
         let list = list::add(installation, workspace, name).await.expect("a list");
         let now = installation.clock.now();
         let mut tx = installation.db.write().await.expect("a transaction");
-        for address in addresses {
-            let address = Address::parse(address).expect("an address");
-            let person = match contact::find(&mut tx, workspace, &address).await.expect("asked") {
-                Some(found) => found.id,
-                None => {
-                    let new =
-                        NewContact { id: installation.ids.next().expect("an id"), address, values: Values::new() };
-                    contact::insert(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
-                    new.id
+        for some in addresses.chunks(1_000) {
+            let some: Vec<_> = some.iter().map(|address| Address::parse(address).expect("an address")).collect();
+            let canonical: Vec<_> = some.iter().map(Address::canonical).collect();
+            let found = contact::find_many(&mut tx, workspace, &canonical).await.expect("asked");
+            let mut known: BTreeMap<_, _> =
+                found.into_iter().map(|contact| (contact.address.canonical(), contact.id)).collect();
+            let mut new = Vec::new();
+            for (address, canonical) in some.into_iter().zip(&canonical) {
+                if !known.contains_key(canonical) {
+                    let id = installation.ids.next().expect("an id");
+                    known.insert(canonical.clone(), id);
+                    new.push(NewContact { id, address, values: Values::new() });
                 }
-            };
-            let joining = NewSubscription {
-                id: installation.ids.next().expect("an id"),
-                contact: person,
-                state: State::Confirmed,
-            };
-            subscription::join(&mut tx, workspace, list.id, &[joining], now).await.expect("joined");
+            }
+            if !new.is_empty() {
+                contact::insert(&mut tx, workspace, &new, now).await.expect("added");
+            }
+            let joining: Vec<_> = canonical
+                .iter()
+                .map(|canonical| NewSubscription {
+                    id: installation.ids.next().expect("an id"),
+                    contact: known[canonical],
+                    state: State::Confirmed,
+                })
+                .collect();
+            subscription::join(&mut tx, workspace, list.id, &joining, now).await.expect("joined");
         }
         tx.commit().await.expect("committed");
         list.id

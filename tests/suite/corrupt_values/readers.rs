@@ -70,7 +70,10 @@ macro_rules! read {
 impl Rows {
     /// Runs the readers of a table. Returns the first that panics.
     pub async fn first_panic(&self, fixture: &Fixture, table: &str) -> Option<&'static str> {
-        if STAFF_TABLES.contains(&table) { self.staff(fixture, table).await } else { self.people(fixture, table).await }
+        match STAFF_TABLES.contains(&table) {
+            true => Box::pin(self.staff(fixture, table)).await,
+            false => Box::pin(self.people(fixture, table)).await,
+        }
     }
 
     async fn people(&self, fixture: &Fixture, table: &str) -> Option<&'static str> {
