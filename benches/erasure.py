@@ -139,11 +139,15 @@ def one_by_one(name, addresses, arguments, erased):
             time.sleep(0.5)
 
 
+def head():
+    print(f"{'':<34}{'answer':>10}{'slowest':>10}{'gone':>10}{'slowest':>10}{'writer':>10}{'99 %':>10}{'reader':>10}{'WAL':>10}   unhealthy")
+    print(f"{'':<34}{'ms':>10}{'ms':>10}{'s':>10}{'s':>10}{'max ms':>10}{'ms':>10}{'max ms':>10}{'max MiB':>10}")
+
+
 def main():
     addresses, erased = [line.strip() for line in open(ADDRESSES, encoding="utf-8")], []
     take = lambda count: [addresses.pop() for _ in range(count)]
-    print(f"{'':<34}{'answer':>10}{'slowest':>10}{'gone':>10}{'slowest':>10}{'writer':>10}{'99 %':>10}{'reader':>10}{'WAL':>10}   unhealthy")
-    print(f"{'':<34}{'ms':>10}{'ms':>10}{'s':>10}{'s':>10}{'max ms':>10}{'ms':>10}{'max ms':>10}{'max MiB':>10}")
+    head()
     with Prober("idle; answer is contact show") as prober:
         for address in take(10):
             prober.answers.append(command("contact", "show", address))
