@@ -91,13 +91,17 @@ class Prober:
         sys.stdout.flush()
 
 
-def command(*arguments):
-    """Seconds that a command takes, the start of its process with it."""
+def run(*arguments):
+    """Seconds that a command takes, the start of its process with it, and what it prints."""
     began = time.perf_counter()
     done = subprocess.run([SENDOFF, "--data", FOLDER, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{arguments}: {done.stdout}{done.stderr}")
-    return time.perf_counter() - began
+    return time.perf_counter() - began, done.stdout
+
+
+def command(*arguments):
+    return run(*arguments)[0]
 
 
 def is_clean():

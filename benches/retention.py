@@ -3,34 +3,16 @@
 Usage: retention.py SENDOFF FOLDER PORT -; called by benches/retention.sh, which makes the installation.
 """
 
-import json
-import subprocess
-import time
-
-from erasure import FOLDER, SENDOFF, Prober, command, head
-
-
-def rows(*arguments):
-    done = subprocess.run([SENDOFF, "--data", FOLDER, "--json", *arguments], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+from erasure import Prober, head, run
 
 
 def main():
     head()
-    with Prober("retention plan") as prober:
-        began = time.perf_counter()
-        planned = rows("retention", "plan")
-        prober.answers.append(time.perf_counter() - began)
-    print(json.dumps(planned))
-    with Prober("retention run") as prober:
-        began = time.perf_counter()
-        done = rows("retention", "run")
-        took = time.perf_counter() - began
-        prober.answers.append(took)
-    print(json.dumps(done))
-    print(f"{took:.1f} s")
-    with Prober("retention plan afterwards") as prober:
-        prober.answers.append(command("retention", "plan"))
+    for step in ("plan", "run"):
+        with Prober(f"retention {step}") as prober:
+            seconds, printed = run("--json", "retention", step)
+            prober.answers.append(seconds)
+        print(printed.strip())
 
 
 if __name__ == "__main__":

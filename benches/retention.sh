@@ -31,10 +31,9 @@ deliveries = 730
 POLICY
   ours policy apply "$WORK/policy.toml" >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
   WEB=$(free_port)
-  "$SENDOFF" --data "$INSTALLATION" serve --listen "127.0.0.1:$WEB" --desk "127.0.0.1:$(free_port)" >"$WORK/serve.log" 2>&1 &
-  SERVING=$!; SERVERS+=("$SERVING")
+  serve_again
   await_port "$WEB"
   say "$people people, $(stat -c %s "$INSTALLATION/sendoff.db" | awk '{ printf "%.1f", $1 / 1e9 }') GB"
-  python3 benches/retention.py "$SENDOFF" "$INSTALLATION" "$WEB" - | tee -a "$WORK/table"
+  python3 -B benches/retention.py "$SENDOFF" "$INSTALLATION" "$WEB" - | tee -a "$WORK/table"
   stop_serve
 }

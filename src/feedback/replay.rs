@@ -82,9 +82,7 @@ impl Replay {
                 SpoolLine::Damaged(reason) => bad.push((None, Message::new(reason))),
             }
         }
-        let mut tx = begin(installation).await?;
-        let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-        timeout(INSERT_TIMEOUT, lock_event_spool(&mut tx)).await.map_err(away)??;
+        let mut tx = begin_chunk(installation).await?;
         if spool_position::get(&mut tx, file.id).await? != position {
             // Another process took the chunk meanwhile.
             return Ok(Replayed::Lines(0));
@@ -102,8 +100,7 @@ impl Replay {
                 // The failed statement may have ended the transaction.
                 let SpoolLine::Text(text) = alone else { return Err(error) };
                 drop(tx);
-                tx = begin(installation).await?;
-                lock_event_spool(&mut tx).await?;
+                tx = begin_chunk(installation).await?;
                 bad.push((Some(text.as_str()), error.message()));
             }
             for (line, reason) in bad {
@@ -147,6 +144,14 @@ async fn set_aside_line(installation: &Installation, tx: &mut Tx, line: Option<&
 pub async fn insert_line(installation: &Installation, tx: &mut Tx, line: &str) -> Result<()> {
     let event: NewEvent = spool_line::parse(line).map_err(|reason| Message::new(reason).invalid())?;
     event::insert(tx, &installation.ids, &[event]).await.map(drop)
+}
+
+/// Begins the transaction of a chunk, behind one that the server still commits.
+async fn begin_chunk(installation: &Installation) -> Result<Tx> {
+    let mut tx = begin(installation).await?;
+    let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
+    timeout(INSERT_TIMEOUT, lock_event_spool(&mut tx)).await.map_err(away)??;
+    Ok(tx)
 }
 
 /// Begins a write transaction, unless the database is away.

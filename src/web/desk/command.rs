@@ -1,4 +1,4 @@
-//! "The same as a command": what a page of the desk does, on the command line. Each page stands here, or among those that have none
+//! "The same as commands": what a page of the desk does, on the command line. Each page stands here, or among those that have none
 //! with the reason.
 
 /// The pages by the path of their route, with the commands that show or do the same. Words in capitals stand for what is chosen

@@ -50,7 +50,7 @@ both!(every_page_names_its_commands_or_why_it_has_none, |fixture| {
         }
         let path = route.path.replace("{id}", &site.campaign.to_string()).replace("{kind}", "links");
         let path = format!("/w/main{}", path.replace("{page}", "start").replace("{month}", "2026-11"));
-        let reply = send(site.desk.clone(), Method::GET, &path, &headers, Body::empty()).await;
+        let reply = send(site.desk(), Method::GET, &path, &headers, Body::empty()).await;
         let kind = reply.header("content-type").unwrap_or_default().to_owned();
         if reply.status == StatusCode::METHOD_NOT_ALLOWED || (reply.status.is_success() && !kind.contains("html")) {
             continue;

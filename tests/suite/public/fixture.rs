@@ -33,8 +33,8 @@ pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=email&a=%20b
 pub struct WebFixture {
     pub state: WebState,
     /// Built once; a build takes longer than a request.
-    pub public: Router,
-    pub desk: Router,
+    public: Router,
+    desk: Router,
     pub erased: Arc<Notify>,
     pub news: List,
     pub offers: List,
@@ -72,6 +72,11 @@ impl WebFixture {
         let state = WebState::open(installation.clone(), erased.clone()).await.expect("opens");
         let (public, desk) = (router::public(state.clone()), router::desk(state.clone()));
         Self { state, public, desk, erased, news, offers, campaign, people }
+    }
+
+    /// The same campaign and people, asked through another state.
+    pub fn with_state(self, state: WebState) -> Self {
+        Self { public: router::public(state.clone()), desk: router::desk(state.clone()), state, ..self }
     }
 
     pub fn public(&self) -> Router {

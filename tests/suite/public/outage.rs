@@ -9,7 +9,6 @@ use sendoff::feedback::recorder::Recorder;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
 use sendoff::infra::token::{DeliveryRef, TokenPurpose};
-use sendoff::web::router;
 use sendoff::web::state::WebState;
 use sqlx::{AnyConnection, Connection, Executor};
 
@@ -55,8 +54,7 @@ both!(requests_and_events_without_a_database_are_executed_after_restart, |fixtur
     let state = WebState::open(installation.clone(), site.erased.clone()).await.expect("opens");
 
     assert!(state.journal.is_empty());
-    let (public, desk) = (router::public(state.clone()), router::desk(state.clone()));
-    let after = WebFixture { state, public, desk, people: site.people.clone(), campaign: site.campaign, ..site };
+    let after = site.with_state(state);
     assert!(!after.is_here(0).await && !after.is_here(1).await && after.is_here(2).await);
     assert_eq!(after.unsubscribed().await, 2);
     tokio::time::timeout(Duration::from_secs(10), async {

@@ -200,14 +200,14 @@ both!(a_message_that_a_killed_process_had_taken_is_sent_again, |fixture| {
     assert_eq!(taken, 5, "a message that kills its process is given up");
 });
 
-both!(thousands_of_posts_for_one_address_send_one_message, |fixture| {
+both!(ten_thousand_posts_for_one_address_send_one_message, |fixture| {
     let site = WebFixture::new(fixture).await;
     let form = add_form(fixture).await;
     let page = site.get(&format!("/f/{form}")).await;
     fixture.installation.clock.advance(3_000);
     let body = format!("t={}&address=victim%2B0@example.org&box=0&box=2", token(&page.body));
     let mut statuses = std::collections::BTreeMap::new();
-    let posts = if fixture.kind == Database::Sqlite { 3_000 } else { 1_000 };
+    let posts = if fixture.kind == Database::Sqlite { 10_000 } else { 1_000 };
     for index in 0..posts {
         let body = body.replace("%2B0", "");
         // Each from a network of its own.
